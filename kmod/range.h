@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _MEMSYNC_RANGE_H
+#define _MEMSYNC_RANGE_H
+
+#include <linux/types.h>
+
+/* Ranges of one region; enough for a process with many heaps. */
+#define MEMSYNC_MAX_RANGES	65536
+
+/**
+ * struct memsync_range - one stretch of a region
+ * @start: first address, page-aligned
+ * @end: first address after it, page-aligned
+ * @offset: bytes into the replica
+ */
+struct memsync_range {
+	unsigned long start;
+	unsigned long end;
+	u64 offset;
+};
+
+struct mm_struct;
+struct netlink_ext_ack;
+struct vm_area_struct;
+
+/* Why memory of this kind cannot be tracked, or NULL where it can. */
+const char *memsync_vma_refusal(const struct vm_area_struct *vma);
+
+/**
+ * memsync_ranges_check - may these ranges be tracked (or written, for a sink)?
+ * @mm: whose memory
+ * @ranges: sorted by address, page-aligned, not overlapping
+ * @nr: how many
+ * @sink: they will be written by the module instead of tracked
+ * @extack: told which mapping is refused and why
+ *
+ * Context: process; takes and drops the mmap lock.
+ * Return: 0, -EFAULT for unmapped parts, -EOPNOTSUPP for memory of another
+ * kind, -EACCES for memory the process itself may not write, -ESRCH, -EINTR.
+ */
+int memsync_ranges_check(struct mm_struct *mm, const struct memsync_range *ranges,
+			 unsigned int nr, bool sink, struct netlink_ext_ack *extack);
+
+#endif /* _MEMSYNC_RANGE_H */

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _MEMSYNC_TRACK_H
+#define _MEMSYNC_TRACK_H
+
+#include <linux/mm_types.h>
+#include "range.h"
+
+struct memsync_track;
+struct netlink_ext_ack;
+
+/**
+ * struct memsync_track_ops - what a track tells its owner
+ * @dirtied: the first hint since memsync_track_arm(); any context in which a
+ *	page fault or an MMU notifier may run, without the PTE lock; must not
+ *	sleep nor take a lock that is held around memsync_harvest()
+ * @ended: the process is going (exit or exec) or its memory can no longer be
+ *	tracked; called once at most, possibly from the process's exit path;
+ *	must not sleep and must not call back into the track
+ */
+struct memsync_track_ops {
+	void (*dirtied)(void *owner);
+	void (*ended)(void *owner, const char *reason);
+};
+
+/**
+ * memsync_track_start - begin to watch a process's memory
+ * @mm: the process's memory; the caller holds a reference (mmget or mmgrab)
+ *	during the call, the track takes its own
+ * @ranges: as memsync_ranges_check() accepted; must outlive the track
+ * @nr: how many
+ * @all_dirty: everything counts as dirty at first (a peer's view); else only
+ *	what changes from now on (a region that has no peer)
+ * @ops: upcalls
+ * @owner: handed to them
+ * @extack: told what went wrong
+ *
+ * Several tracks may watch the same memory, each with dirtiness of its own.
+ *
+ * Context: process; sleeps; takes the mmap lock for writing when it is the
+ * first track of this mm.
+ * Return: the track or ERR_PTR(): -ENOMEM, -EINTR, -ESRCH (exiting), -EBUSY
+ * (the fault path is taken by a livepatch), -EOPNOTSUPP.
+ */
+struct memsync_track *
+memsync_track_start(struct mm_struct *mm, const struct memsync_range *ranges, unsigned int nr,
+		    bool all_dirty, const struct memsync_track_ops *ops, void *owner,
+		    struct netlink_ext_ack *extack);
+
+/*
+ * Ends the watching and frees the track. No upcall runs once it has returned.
+ * Context: process; sleeps; the caller runs no harvest of it any more.
+ */
+void memsync_track_stop(struct memsync_track *track);
+
+/* Everything is dirty again: a new peer, or one that may have lost pages. */
+void memsync_track_mark_all(struct memsync_track *track);
+
+/* Marks pages dirty again whose shipping failed: @offset and @nr pages of the replica. */
+void memsync_track_mark(struct memsync_track *track, u64 offset, unsigned long nr);
+
+/* Dirty pages now; an estimate while the process runs. Costs a scan of what is marked. */
+u64 memsync_track_dirty_pages(struct memsync_track *track);
+
+/*
+ * Asks for one ops->dirtied at the next hint. Returns false, and asks for
+ * nothing, if something is dirty already.
+ */
+bool memsync_track_arm(struct memsync_track *track);
+
+/* Write faults seen in the ranges; bytes of memory the track occupies. */
+u64 memsync_track_write_faults(struct memsync_track *track);
+size_t memsync_track_bytes(struct memsync_track *track);
+
+/**
+ * struct memsync_piece - what a harvest found
+ * @offset: bytes into the replica
+ * @nr: pages; more than one only where @page is NULL
+ * @page: the content, with a reference; NULL: reads as zeros
+ */
+struct memsync_piece {
+	u64 offset;
+	unsigned int nr;
+	struct page *page;
+};
+
+#define MEMSYNC_HARVEST_PIECES	2048
+
+/**
+ * struct memsync_harvest - one walk over the dirty pages
+ * @next: block where the walk goes on; zero at first, owned by the track
+ * @nr: pieces filled in by the last call
+ * @pieces: them, in address order within a call
+ *
+ * Allocate with kvmalloc(), zero with memsync_harvest_begin().
+ */
+struct memsync_harvest {
+	unsigned long next;
+	unsigned int nr;
+	struct memsync_piece pieces[MEMSYNC_HARVEST_PIECES];
+};
+
+static inline void memsync_harvest_begin(struct memsync_harvest *h)
+{
+	h->next = 0;
+	h->nr = 0;
+}
+
+/**
+ * memsync_harvest - collect dirty pages and protect them again
+ * @track: whose
+ * @h: where the walk stands; call until it returns 0
+ *
+ * Every write made to the ranges before memsync_harvest_begin() is in what the
+ * calls up to the one that returns 0 found, together with all that was found
+ * by earlier walks. A page may still be rewritten after it was found: then it
+ * is dirty again and a later walk finds it. The content may be read once
+ * the call has returned.
+ *
+ * The pages of a piece that the caller failed to ship must be marked again
+ * with memsync_track_mark() or memsync_track_mark_all().
+ *
+ * Context: process; sleeps; takes the mmap lock for reading; one walk of a
+ * track at a time, and the owner keeps the track from being stopped.
+ * Return: 1 if there may be more, with @h->nr pieces (possibly none) to be
+ * put; 0 at the end of the walk, with @h->nr last pieces (possibly none);
+ * -ESRCH when the process is gone, -EOPNOTSUPP when memory of another kind was
+ * mapped into a range (ops->ended says which), -ENOMEM, -EINTR.
+ */
+int memsync_harvest(struct memsync_track *track, struct memsync_harvest *h);
+
+/* Drops the page references of the pieces. Each is a put_page() a caller may also do itself. */
+void memsync_harvest_put(struct memsync_harvest *h);
+
+/*
+ * The content of page @offset of the replica as it is now, for comparing
+ * digests: *@page with a reference, or NULL for zeros.
+ * Context: process; may fault the page in. Return: 0 or -errno.
+ */
+int memsync_track_peek(struct memsync_track *track, u64 offset, struct page **page);
+
+/*
+ * Was this page certainly not written since the walk that found it last? To be
+ * asked after its content was read; false also where it cannot be told.
+ */
+bool memsync_track_unchanged(struct memsync_track *track, u64 offset);
+
+/* A sink's page that is not there reads as zeros without being allocated. */
+bool memsync_page_absent(struct mm_struct *mm, unsigned long addr);
+
+int memsync_track_init(void);
+void memsync_track_exit(void);
+
+#endif /* _MEMSYNC_TRACK_H */
