@@ -2,6 +2,9 @@
 /* memsync: keeps a region of a process's memory in step with a peer. */
 #include <linux/module.h>
 
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
 static int __init memsync_init(void)
 {
 	return 0;

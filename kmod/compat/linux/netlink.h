@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * NL_SET_ERR_MSG_FMT() came with 6.2. Before, an extended ACK only points at
+ * its text, and the ack is built when the handler has returned. So whoever calls
+ * a handler lends a buffer with nl_extack_lend(), and nl_extack_reclaim()
+ * sends the ack while the buffer is still there. Newer kernels need neither.
+ */
+#ifndef _MEMSYNC_COMPAT_LINUX_NETLINK_H
+#define _MEMSYNC_COMPAT_LINUX_NETLINK_H
+
+#include_next <linux/netlink.h>
+
+#ifndef NL_SET_ERR_MSG_FMT
+
+#define NETLINK_MAX_FMTMSG_LEN	80
+
+/* Kept in the cookie's bytes; with cookie_len 0 they are not sent. */
+static inline char *nl_extack_buf(const struct netlink_ext_ack *extack)
+{
+	char *buf;
+
+	BUILD_BUG_ON(sizeof(buf) > sizeof(extack->cookie));
+	memcpy(&buf, extack->cookie, sizeof(buf));
+	return extack->cookie_len ? NULL : buf;
+}
+
+static inline void nl_extack_lend(struct netlink_ext_ack *extack, char *buf)
+{
+	memcpy(extack->cookie, &buf, sizeof(buf));
+}
+
+static inline int nl_extack_reclaim(struct sk_buff *skb, const struct nlmsghdr *nlh, int err,
+				    struct netlink_ext_ack *extack)
+{
+	const char *buf = nl_extack_buf(extack);
+
+	nl_extack_lend(extack, NULL);
+	if (!buf || extack->_msg != buf)
+		return err;
+	if (err || nlh->nlmsg_flags & NLM_F_ACK)
+		netlink_ack(skb, (struct nlmsghdr *)nlh, err, extack);
+	extack->_msg = NULL;
+	return -EINTR;	/* the core's "answered already" */
+}
+
+/* Without a buffer, in a dump, there is no text. */
+#define NL_SET_ERR_MSG_FMT(extack, fmt, args...) do {			\
+	struct netlink_ext_ack *__extack = (extack);			\
+	char *__buf = __extack ? nl_extack_buf(__extack) : NULL;	\
+									\
+	if (!__buf)							\
+		break;							\
+	snprintf(__buf, NETLINK_MAX_FMTMSG_LEN, fmt, ##args);		\
+	do_trace_netlink_extack(__buf);					\
+	__extack->_msg = __buf;						\
+} while (0)
+
+#define NL_SET_ERR_MSG_ATTR_FMT(extack, attr, fmt, args...) do {	\
+	NL_SET_ERR_MSG_FMT(extack, fmt, ##args);			\
+	NL_SET_BAD_ATTR(extack, attr);					\
+} while (0)
+
+#else /* NL_SET_ERR_MSG_FMT */
+
+static inline void nl_extack_lend(struct netlink_ext_ack *extack, char *buf)
+{
+}
+
+static inline int nl_extack_reclaim(struct sk_buff *skb, const struct nlmsghdr *nlh, int err,
+				    struct netlink_ext_ack *extack)
+{
+	return err;
+}
+
+#endif /* NL_SET_ERR_MSG_FMT */
+
+#endif /* _MEMSYNC_COMPAT_LINUX_NETLINK_H */
