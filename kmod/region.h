@@ -15,8 +15,11 @@
 #include "range.h"
 
 struct memsync_conn;
+struct memsync_hold;
 struct memsync_peer;
+struct memsync_sink_watch;
 struct memsync_track;
+struct memsync_verify_run;
 struct netlink_ext_ack;
 
 #define MEMSYNC_MAX_REGIONS		1024
@@ -86,13 +89,17 @@ struct memsync_region {
 	struct memsync_track *track;	/* while there is no peer */
 	struct list_head peers;		/* struct memsync_peer */
 	unsigned int nr_peers;
-	u64 barrier_seq;		/* last barrier asked for */
+	u64 barrier_seq;		/* last barrier id given out */
+	struct hlist_head barriers;	/* asked for, not reached by every peer yet */
+	struct memsync_verify_run *verify;	/* under way */
 
 	/* sink */
 	struct memsync_conn *source;	/* the one connected source */
 	u64 *offered;			/* range lengths an open sink was offered, bytes */
 	unsigned int nr_offered;
 	wait_queue_head_t answered;	/* an offered geometry was accepted or refused */
+	struct memsync_hold *hold;	/* asked for or in force */
+	struct memsync_sink_watch *watch;	/* tells when the process is gone */
 
 	/* last barrier reached (source: by every peer; sink: applied) */
 	u64 barrier_id;
