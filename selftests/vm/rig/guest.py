@@ -129,7 +129,7 @@ class Guest:
 
     def stop(self):
         """Ends QEMU; returns what it had to say, if it ended by itself and badly."""
-        if not self.process:
+        if not self.process or self.process.stderr.closed:
             return ""
         by_itself = self.gone()
         if not by_itself:

@@ -20,7 +20,7 @@ REPORT = re.compile(
     r"Slab corruption|Poison overwritten|page_owner: ?corrupt|"
     r"Unable to handle kernel|unable to handle page fault|double fault|"
     r"stack-protector|Out of memory and no killable|"
-    r"ref_tracker: |leaked reference|ftrace: .*(?:failed|bug)|"
+    r"ref_tracker: |leaked reference|ftrace bug|"
     r"Modules linked in:"
 )
 
@@ -35,7 +35,7 @@ END = re.compile(r"---\[ end (?:trace|Kernel panic)|^={20,}$|^-{20,}$")
 
 LINES = 70    # of a report, at most
 BEFORE = 2    # lines of context
-SHOWN = 4     # reports, at most
+SHOWN = 8     # reports, at most
 
 
 def lines_of(path):

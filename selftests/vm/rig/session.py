@@ -70,7 +70,6 @@ class Session:
         self.remote = {}            # (guest, id of its client's request): Job
         self.last_id = 0
         self.selector = None
-        self.deadline = time.monotonic() + options.timeout
 
     # The guests
 
@@ -103,6 +102,14 @@ class Session:
 
     def setup(self):
         """Makes the guests what COMMAND expects."""
+        self.scripts("start", BOOT_TIMEOUT)
+
+    def finish(self):
+        """What is to be done before the log is judged."""
+        self.scripts("end", END_TIMEOUT)
+
+    def scripts(self, stage, limit):
+        """Runs guest/setup on all guests at once."""
         jobs = []
         for guest in self.guests:
             environment = {
@@ -114,22 +121,11 @@ class Session:
                 "RIG_OUT": self.options.out or "",
                 "RIG_KO": guest.kernel.module or "",
             }
-            jobs.append(self.run(guest, "/", environment, [SETUP, "start"]))
+            jobs.append(self.run(guest, "/", environment, [SETUP, stage]))
         for job in jobs:
-            self.wait_job(job, BOOT_TIMEOUT, "the guest's setup")
+            self.wait_job(job, limit, f"setup {stage}")
             if job.status:
-                raise Failure(f"{job.guest.name}: setup failed: "
-                              + job.text.decode("utf-8", "replace").strip())
-
-    def finish(self):
-        """What is to be done before the log is judged."""
-        for guest in self.guests:
-            environment = {"PATH": os.defpath + ":/usr/sbin:/sbin",
-                           "RIG_OUT": self.options.out or ""}
-            job = self.run(guest, "/", environment, [SETUP, "end"])
-            self.wait_job(job, END_TIMEOUT, "the guest to finish")
-            if job.status:
-                raise Failure(f"{guest.name}: end failed: "
+                raise Failure(f"{job.guest.name}: setup {stage} failed: "
                               + job.text.decode("utf-8", "replace").strip())
 
     # Commands
@@ -167,7 +163,7 @@ class Session:
         guest = self.guests[0]
         job = self.run(guest, self.options.directory, self.environment(guest),
                        self.options.command, to_stdio)
-        self.wait_job(job, None, "COMMAND")
+        self.wait_job(job, self.options.timeout, "COMMAND")
         return job.status
 
     def wait_job(self, job, limit, what):
@@ -177,7 +173,7 @@ class Session:
 
     def wait(self, until, limit, what):
         """Serves the guests until something is true."""
-        deadline = self.deadline if limit is None else time.monotonic() + limit
+        deadline = time.monotonic() + limit
         while not until():
             left = deadline - time.monotonic()
             if left <= 0:
@@ -245,7 +241,8 @@ class Session:
         for guest in self.guests:
             try:
                 job = self.run(guest, "/", {"PATH": os.defpath},
-                               ["sh", "-c", "echo w >/proc/sysrq-trigger"])
+                               ["sh", "-c", "for i in l w; do "
+                                "echo $i >/proc/sysrq-trigger; done"])
                 self.wait_job(job, 10, "sysrq")
             except Failure:
                 pass
@@ -310,7 +307,7 @@ def run(options, kernels, logs):
         for line in words:
             say(line)
         if session.judge():
-            session.tails(60)
+            session.tails(100)
         return why.status
     finally:
         words = session.stop()
