@@ -87,7 +87,7 @@ class Guest:
             "-machine", "q35,hpet=off", "-accel", accel,
             "-cpu", "max,la57=off", "-smp", str(cpus), "-m", str(options.mem),
             "-kernel", f"{self.kernel.entry}/vmlinuz",
-            "-initrd", f"{self.kernel.entry}/initramfs",
+            "-initrd", self.kernel.initramfs,
             "-append", " ".join(filter(None, append)),
             "-device", "virtio-rng-pci",
         ]

@@ -12,7 +12,7 @@ from rig import guest as agent
 from rig import klog
 from rig.guest import Guest
 
-Kernel = collections.namedtuple("Kernel", "name entry module kunit")
+Kernel = collections.namedtuple("Kernel", "name entry initramfs module kunit")
 
 # A boot takes seconds; this is for a host that is very busy
 BOOT_TIMEOUT = 240
@@ -132,7 +132,8 @@ class Session:
 
     def environment(self, guest):
         """What COMMAND sees, on that guest."""
-        tool = os.path.join(self.options.checkout, "userspace/memsyncctl")
+        path = ["/run/memsync/bin", self.options.tools, "/usr/local/sbin",
+                "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
         environment = {
             key: value for key, value in os.environ.items()
             if key in ("LANG", "TERM", "TZ") or key.startswith("MEMSYNC_")
@@ -140,8 +141,7 @@ class Session:
         environment.update({
             "HOME": "/root",
             "USER": "root",
-            "PATH": f"/run/memsync/bin:{tool}:/usr/local/sbin:/usr/local/bin:"
-                    "/usr/sbin:/usr/bin:/sbin:/bin",
+            "PATH": ":".join(filter(None, path)),
             "MEMSYNC_KERNEL": guest.kernel.name,
         })
         if guest.kernel.module:
