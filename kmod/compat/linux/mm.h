@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _MEMSYNC_COMPAT_LINUX_MM_H
+#define _MEMSYNC_COMPAT_LINUX_MM_H
+
+#include <linux/version.h>
+#include_next <linux/mm.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+/* No per-VMA locks yet: every fault holds the mmap lock. */
+#define FAULT_FLAG_VMA_LOCK	0
+static inline void vma_end_read(struct vm_area_struct *vma) {}
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+static inline long memsync_gup_remote(struct mm_struct *mm, unsigned long start,
+				      unsigned long nr, unsigned int flags,
+				      struct page **pages, int *locked)
+{
+	return get_user_pages_remote(mm, start, nr, flags, pages, NULL, locked);
+}
+
+#define get_user_pages_remote memsync_gup_remote
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define VM_SHADOW_STACK		VM_NONE
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+/* folio_mapcount() was not exported. An anonymous folio's only. */
+static inline int memsync_folio_mapcount(struct folio *folio)
+{
+	long i, nr = folio_nr_pages(folio);
+	int ret = 0;
+
+	for (i = 0; i < nr; i++)
+		ret += atomic_read(&folio_page(folio, i)->_mapcount) + 1;
+	if (nr == 1)
+		return ret;
+	if (folio_test_double_map(folio))
+		ret -= nr;
+	return ret + folio_entire_mapcount(folio);
+}
+
+static inline int memsync_folio_expected_ref_count(struct folio *folio)
+{
+	return (folio_test_swapcache(folio) << folio_order(folio)) +
+	       memsync_folio_mapcount(folio);
+}
+
+#define folio_expected_ref_count memsync_folio_expected_ref_count
+#endif
+
+#endif /* _MEMSYNC_COMPAT_LINUX_MM_H */

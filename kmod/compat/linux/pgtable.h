@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _MEMSYNC_COMPAT_LINUX_PGTABLE_H
+#define _MEMSYNC_COMPAT_LINUX_PGTABLE_H
+
+#include <linux/version.h>
+#include_next <linux/pgtable.h>
+
+#ifndef __ASSEMBLY__
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+static inline pmd_t memsync_pmdp_get_lockless(pmd_t *pmdp)
+{
+	return READ_ONCE(*pmdp);
+}
+
+#define pmdp_get_lockless memsync_pmdp_get_lockless
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define pte_mkwrite_novma(pte)	pte_mkwrite(pte)
+#define pmd_mkwrite_novma(pmd)	pmd_mkwrite(pmd)
+#endif
+
+#endif /* __ASSEMBLY__ */
+#endif /* _MEMSYNC_COMPAT_LINUX_PGTABLE_H */

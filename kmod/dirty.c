@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The set of dirty pages, cheap to fill from a page fault and to walk when sparse. */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include "dirty.h"
+
+/**
+ * memsync_dirty_init - make an empty set
+ * @d: to be filled in
+ * @nr_blocks: how many blocks of 2 MiB it covers, at least 1
+ *
+ * Return: 0 or -ENOMEM, with nothing to be freed then.
+ */
+int memsync_dirty_init(struct memsync_dirty *d, unsigned long nr_blocks)
+{
+	d->nr_blocks = nr_blocks;
+	d->blocks = kvcalloc(nr_blocks, sizeof(*d->blocks), GFP_KERNEL_ACCOUNT);
+	d->marked = kvcalloc(BITS_TO_LONGS(nr_blocks), sizeof(long), GFP_KERNEL_ACCOUNT);
+	d->look = kvcalloc(BITS_TO_LONGS(nr_blocks), sizeof(long), GFP_KERNEL_ACCOUNT);
+	if (d->blocks && d->marked && d->look)
+		return 0;
+	memsync_dirty_destroy(d);
+	return -ENOMEM;
+}
+
+void memsync_dirty_destroy(struct memsync_dirty *d)
+{
+	kvfree(d->blocks);
+	kvfree(d->marked);
+	kvfree(d->look);
+	d->blocks = NULL;
+	d->marked = NULL;
+	d->look = NULL;
+}
+
+/* Bytes of memory the set occupies. */
+size_t memsync_dirty_bytes(const struct memsync_dirty *d)
+{
+	return d->nr_blocks * sizeof(*d->blocks) + 2 * BITS_TO_LONGS(d->nr_blocks) * sizeof(long);
+}
+
+/* Marks the pages that are set in @pages. Any context. */
+void memsync_dirty_bitmap(struct memsync_dirty *d, unsigned long block,
+			  const unsigned long *pages)
+{
+	unsigned long *dirty = d->blocks[block].dirty;
+	unsigned int i;
+
+	BUILD_BUG_ON(sizeof(atomic_long_t) != sizeof(long));
+	for (i = 0; i < BITS_TO_LONGS(MEMSYNC_BLOCK_PAGES); i++)
+		if (pages[i])
+			atomic_long_or(pages[i], (atomic_long_t *)&dirty[i]);
+	/* Pairs with the full barrier of test_and_clear_bit() in memsync_dirty_take(). */
+	smp_mb__before_atomic();
+	set_bit(block, d->marked);
+}
+
+/* Marks @nr pages from @first on in one block. Any context. */
+void memsync_dirty_pages(struct memsync_dirty *d, unsigned long block, unsigned int first,
+			 unsigned int nr)
+{
+	DECLARE_BITMAP(pages, MEMSYNC_BLOCK_PAGES);
+
+	bitmap_zero(pages, MEMSYNC_BLOCK_PAGES);
+	bitmap_set(pages, first, nr);
+	memsync_dirty_bitmap(d, block, pages);
+}
+
+/*
+ * The page table is about to stop telling which of these pages were written:
+ * where there is a look, they all count as dirty. The look stays.
+ */
+void memsync_dirty_promote(struct memsync_dirty *d, unsigned long block, unsigned int first,
+			   unsigned int nr)
+{
+	if (test_bit(block, d->look))
+		memsync_dirty_pages(d, block, first, nr);
+}
+
+/**
+ * memsync_dirty_take - take what is marked in one block
+ * @d: the set
+ * @block: which block
+ * @taken: filled in; the block is clean afterwards, but for what writers add
+ *
+ * Return: whether there was anything. One taker at a time.
+ */
+bool memsync_dirty_take(struct memsync_dirty *d, unsigned long block, struct memsync_taken *taken)
+{
+	unsigned long *dirty = d->blocks[block].dirty;
+	unsigned int i;
+
+	/* Before the pages, so that a page set later finds or sets the mark again. */
+	if (!test_and_clear_bit(block, d->marked))
+		return false;
+	taken->look = test_and_clear_bit(block, d->look);
+	taken->any = false;
+	for (i = 0; i < BITS_TO_LONGS(MEMSYNC_BLOCK_PAGES); i++) {
+		taken->dirty[i] = READ_ONCE(dirty[i]) ? xchg(&dirty[i], 0) : 0;
+		taken->any |= taken->dirty[i] != 0;
+	}
+	return taken->look || taken->any;
+}

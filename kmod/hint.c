@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the fault path and the notifier leave in the tracks: page by page where
+ * it is known which page is written, else a look at the block.
+ */
+#include <linux/mm.h>
+#include <linux/vmstat.h>
+#include "pgwalk.h"
+#include "trace.h"
+#include "track_internal.h"
+
+static unsigned long extent_start(const struct memsync_extent *e)
+{
+	return e->first << MEMSYNC_BLOCK_SHIFT;
+}
+
+static unsigned long extent_end(const struct memsync_extent *e)
+{
+	return (e->first + e->nr) << MEMSYNC_BLOCK_SHIFT;
+}
+
+/* Index of the first extent that ends above @addr. */
+static unsigned int extent_at(const struct memsync_track *track, unsigned long addr)
+{
+	unsigned int low = 0, high = track->nr_extents;
+
+	while (low < high) {
+		unsigned int mid = (low + high) / 2;
+
+		if (extent_end(&track->extents[mid]) <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* A walk over the blocks that [start, end) touches. */
+struct block_walk {
+	unsigned int extent;
+	unsigned long addr;	/* of the block */
+	unsigned long block;	/* its index */
+};
+
+static bool block_at(const struct memsync_track *track, struct block_walk *w, unsigned long end)
+{
+	const struct memsync_extent *e;
+
+	if (w->extent >= track->nr_extents)
+		return false;
+	e = &track->extents[w->extent];
+	w->addr = max(w->addr, extent_start(e));
+	w->block = e->index + (w->addr >> MEMSYNC_BLOCK_SHIFT) - e->first;
+	return w->addr < end;
+}
+
+static bool first_touched(const struct memsync_track *track, struct block_walk *w,
+			  unsigned long start, unsigned long end)
+{
+	w->extent = extent_at(track, start);
+	w->addr = start & ~(MEMSYNC_BLOCK_SIZE - 1);
+	return block_at(track, w, end);
+}
+
+static bool next_touched(const struct memsync_track *track, struct block_walk *w,
+			 unsigned long end)
+{
+	w->addr += MEMSYNC_BLOCK_SIZE;
+	if (w->addr >= extent_end(&track->extents[w->extent]))
+		w->extent++;
+	return block_at(track, w, end);
+}
+
+#define for_each_touched(t, w, start, end)					\
+	for (bool __more = first_touched(t, w, start, end); __more;		\
+	     __more = next_touched(t, w, end))
+
+/* The part of [start, end) in one block: its first page and how many. */
+static unsigned int clip(unsigned long block_addr, unsigned long start, unsigned long end,
+			 unsigned int *nr)
+{
+	unsigned long from = max(start, block_addr);
+	unsigned long to = min(end, block_addr + MEMSYNC_BLOCK_SIZE);
+
+	*nr = (PAGE_ALIGN(to) - (from & PAGE_MASK)) >> PAGE_SHIFT;
+	return memsync_page_in_block(from);
+}
+
+/* The evidence in [start, end) is about to vanish: what was to be looked at is dirty. */
+void memsync_track_promote(struct memsync_track *track, unsigned long start, unsigned long end)
+{
+	struct block_walk w;
+	unsigned int first, nr;
+
+	for_each_touched(track, &w, start, end) {
+		first = clip(w.addr, start, end, &nr);
+		memsync_dirty_promote(&track->dirty, w.block, first, nr);
+	}
+	memsync_track_wake(track);
+}
+
+/* Content of [start, end) was removed. */
+void memsync_track_mark_range(struct memsync_track *track, unsigned long start, unsigned long end)
+{
+	struct block_walk w;
+	unsigned int first, nr;
+
+	for_each_touched(track, &w, start, end) {
+		first = clip(w.addr, start, end, &nr);
+		memsync_dirty_pages(&track->dirty, w.block, first, nr);
+	}
+	memsync_track_wake(track);
+}
+
+/* Pages of the block that holds @addr were removed. */
+void memsync_track_mark_bitmap(struct memsync_track *track, unsigned long addr,
+			       const unsigned long *pages)
+{
+	unsigned long block = memsync_track_block(track, addr);
+
+	if (block == MEMSYNC_NO_BLOCK)
+		return;
+	memsync_dirty_bitmap(&track->dirty, block, pages);
+	memsync_track_wake(track);
+}
+
+/* Entries of [start, end) may have become writable. */
+void memsync_track_look_range(struct memsync_track *track, unsigned long start, unsigned long end)
+{
+	struct block_walk w;
+
+	for_each_touched(track, &w, start, end)
+		memsync_dirty_look(&track->dirty, w.block);
+	memsync_track_wake(track);
+}
+
+/**
+ * memsync_track_hint - a fault is about to change the page table, or has
+ * @m: the process
+ * @addr: where
+ * @flags: of the fault
+ * @entry: before the handler
+ *
+ * The handler may make neighbours writable (fault-around, large folios, huge
+ * pages), also neighbours inside a range of an address outside it: hence the
+ * look at the block. The same for every outcome, since a retry may follow a
+ * change.
+ */
+void memsync_track_hint(struct memsync_mm *m, unsigned long addr, unsigned int flags, bool entry)
+{
+	struct memsync_track *track;
+	unsigned long block;
+
+	list_for_each_entry_rcu(track, &m->tracks, node) {
+		block = memsync_track_block(track, addr);
+		if (block == MEMSYNC_NO_BLOCK)
+			continue;
+		memsync_dirty_look(&track->dirty, block);
+		if (flags & FAULT_FLAG_WRITE) {
+			memsync_dirty_page(&track->dirty, block, memsync_page_in_block(addr));
+			if (entry) {
+				this_cpu_inc(*track->write_faults);
+				trace_memsync_tracked_write(m->mm, addr, false);
+			}
+		}
+		memsync_track_wake(track);
+	}
+}
+
+static bool covered(struct memsync_mm *m, unsigned long addr)
+{
+	struct memsync_track *track;
+
+	list_for_each_entry_rcu(track, &m->tracks, node)
+		if (memsync_track_block(track, addr) != MEMSYNC_NO_BLOCK)
+			return true;
+	return false;
+}
+
+/* Is a huge page about to be written that ought to be tracked at 4 KiB? */
+bool memsync_track_wants_split(struct memsync_mm *m, struct vm_area_struct *vma,
+			       unsigned long addr, unsigned int flags)
+{
+	pmd_t *pmd, pmdval;
+	bool ret;
+
+	if (!(flags & FAULT_FLAG_WRITE) || !vma_is_anonymous(vma))
+		return false;
+	pmd = memsync_pgwalk_pmd(vma->vm_mm, addr);
+	if (!pmd)
+		return false;
+	pmdval = pmdp_get_lockless(pmd);
+	if (!pmd_present(pmdval) || !pmd_trans_huge(pmdval) || pmd_write(pmdval))
+		return false;
+	rcu_read_lock();
+	ret = covered(m, addr);
+	rcu_read_unlock();
+	return ret;
+}
+
+/* What do_wp_page() asks before it takes a page back into use as it is. */
+static bool may_reuse(pte_t pte)
+{
+	struct page *page;
+
+	if (!pte_present(pte) || pte_protnone(pte) || pte_write(pte) || pte_special(pte) ||
+	    pte_uffd_wp(pte))
+		return false;
+	page = pfn_to_page(pte_pfn(pte));
+	return PageAnon(page) && PageAnonExclusive(page);
+}
+
+static void mark_written(struct memsync_mm *m, unsigned long addr)
+{
+	struct memsync_track *track;
+	unsigned long block;
+
+	list_for_each_entry_rcu(track, &m->tracks, node) {
+		block = memsync_track_block(track, addr);
+		if (block == MEMSYNC_NO_BLOCK)
+			continue;
+		memsync_dirty_page(&track->dirty, block, memsync_page_in_block(addr));
+		this_cpu_inc(*track->write_faults);
+	}
+}
+
+static void wake_all(struct memsync_mm *m)
+{
+	struct memsync_track *track;
+
+	list_for_each_entry_rcu(track, &m->tracks, node)
+		memsync_track_wake(track);
+}
+
+/* As mm_account_fault() would; the memcg's and perf's counts are out of a module's reach. */
+static void account_fault(void)
+{
+	__set_current_state(TASK_RUNNING);
+	count_vm_event(PGFAULT);
+	current->min_flt++;
+}
+
+/*
+ * A fault of the CPU (not get_user_pages, which has no registers) that wants to
+ * write ordinary memory; permissions were checked by the architecture's code.
+ */
+static bool is_plain_write(const struct vm_area_struct *vma, unsigned int flags,
+			   const struct pt_regs *regs)
+{
+	return (flags & FAULT_FLAG_WRITE) && !(flags & (FAULT_FLAG_REMOTE | FAULT_FLAG_UNSHARE)) &&
+	       regs && vma_is_anonymous((struct vm_area_struct *)vma) &&
+	       (vma->vm_flags & (VM_WRITE | VM_SHARED | VM_SHADOW_STACK)) == VM_WRITE;
+}
+
+/**
+ * memsync_track_write_fast - let a write through without the kernel's handler
+ * @m: the process
+ * @vma: held by the fault
+ * @addr: where
+ * @flags: of the fault
+ * @regs: of the fault
+ *
+ * Where a page of the process's own was merely protected, making it writable
+ * and hinting happen together under the PTE lock, which the harvest takes too:
+ * no count of faults in flight is needed.
+ *
+ * Context: under RCU. Return: whether the fault is done.
+ */
+bool memsync_track_write_fast(struct memsync_mm *m, struct vm_area_struct *vma,
+			      unsigned long addr, unsigned int flags, struct pt_regs *regs)
+{
+	struct memsync_ptes ptes;
+	bool done = false;
+	pmd_t *pmd;
+	pte_t pte;
+
+	if (!is_plain_write(vma, flags, regs) || !covered(m, addr))
+		return false;
+	pmd = memsync_pgwalk_pmd(vma->vm_mm, addr);
+	if (!pmd || !memsync_pgwalk_lock(vma->vm_mm, pmd, addr, &ptes))
+		return false;
+	pte = ptep_get(ptes.first);
+	if (likely(may_reuse(pte))) {
+		mark_written(m, addr);
+		set_pte(ptes.first, pte_mkwrite_novma(pte_mkdirty(pte_mkyoung(pte))));
+		done = true;
+	}
+	memsync_pgwalk_unlock(&ptes);
+	if (done) {
+		account_fault();
+		wake_all(m);
+		trace_memsync_tracked_write(m->mm, addr, true);
+	}
+	return done;
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The table of watched processes, and how an entry dies. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/mm.h>
+#include <linux/netlink.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include "fault.h"
+#include "mm.h"
+
+#define REAP_INTERVAL	(HZ / 100 ?: 1)
+#define REAP_COMPLAIN	500	/* intervals, about 5 s */
+
+struct hlist_head memsync_mm_table[1 << MEMSYNC_MM_HASH_BITS];
+DEFINE_MUTEX(memsync_mm_mutex);	/* protects the table and all track lists */
+
+static struct workqueue_struct *reapers;
+static atomic_t alive = ATOMIC_INIT(0);
+static DECLARE_WAIT_QUEUE_HEAD(all_dead);
+
+static bool any_in_flight(struct memsync_mm *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(m->in_flight); i++)
+		if (atomic_read_acquire(&m->in_flight[i]))
+			return true;
+	return false;
+}
+
+/* Faults may sleep for as long as a userfaultfd of the process likes. */
+static void reap(struct work_struct *work)
+{
+	struct memsync_mm *m = container_of(to_delayed_work(work), struct memsync_mm, reaper);
+
+	/* A fault that found it in the table has raised its count by now. */
+	synchronize_rcu();
+	if (any_in_flight(m)) {
+		if (++m->waited % REAP_COMPLAIN == 0)
+			pr_info("waiting for a page fault that has been in flight for %u s\n",
+				m->waited / REAP_COMPLAIN * 5);
+		queue_delayed_work(reapers, &m->reaper, REAP_INTERVAL);
+		return;
+	}
+	mmdrop(m->mm);
+	kfree(m);
+	if (atomic_dec_and_test(&alive))
+		wake_up_all(&all_dead);
+}
+
+/* From the notifier's free callback, where nothing may sleep. */
+void memsync_mm_free_deferred(struct memsync_mm *m)
+{
+	queue_delayed_work(reapers, &m->reaper, 0);
+}
+
+static struct memsync_mm *alloc_mm(struct mm_struct *mm)
+{
+	struct memsync_mm *m = kzalloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
+
+	if (!m)
+		return NULL;
+	mmgrab(mm);
+	m->mm = mm;
+	m->notifier.ops = &memsync_notifier_ops;
+	INIT_LIST_HEAD(&m->tracks);
+	spin_lock_init(&m->active_lock);
+	mutex_init(&m->walk_mutex);
+	INIT_DELAYED_WORK(&m->reaper, reap);
+	atomic_inc(&alive);
+	return m;
+}
+
+/**
+ * memsync_mm_unsettled - may a page of this block change hands right now?
+ * @m: the watched memory
+ * @block_addr: an address in the block
+ *
+ * To be asked after hints were taken: where a fault or a notifier range is under
+ * way, its page table change may come after we looked, so the hints must stay.
+ * The caller's taking was a full barrier, which pairs with the raising of the
+ * counts before the first hint.
+ */
+bool memsync_mm_unsettled(struct memsync_mm *m, unsigned long block_addr)
+{
+	unsigned long start = block_addr & ~(MEMSYNC_BLOCK_SIZE - 1);
+	bool overlaps;
+
+	if (atomic_read(memsync_mm_in_flight(m, block_addr)))
+		return true;
+	if (!READ_ONCE(m->active))
+		return false;
+	spin_lock(&m->active_lock);
+	overlaps = m->active && m->active_start < start + MEMSYNC_BLOCK_SIZE &&
+		   start < m->active_end;
+	spin_unlock(&m->active_lock);
+	return overlaps;
+}
+
+/*
+ * Has somebody else subscribed to this memory (KVM, an IOMMU)? Their devices
+ * would write through page tables that we do not protect. The subscription
+ * list is private to the kernel, but its head points at us only while we are
+ * alone on it.
+ */
+bool memsync_mm_has_others(const struct memsync_mm *m)
+{
+	return READ_ONCE(m->notifier.hlist.pprev) != m->alone ||
+	       READ_ONCE(m->notifier.hlist.next);
+}
+
+/*
+ * From the moment of publishing, faults that begin are seen; subscribing takes
+ * the mmap lock for writing and so waits for those that had begun before.
+ */
+static int publish(struct memsync_mm *m, struct netlink_ext_ack *extack)
+{
+	int err;
+
+	hlist_add_head_rcu(&m->node, memsync_mm_bucket(m->mm));
+	err = mmu_notifier_register(&m->notifier, m->mm);
+	if (err) {
+		hlist_del_rcu(&m->node);
+		NL_SET_ERR_MSG(extack, "cannot subscribe to the process's memory changes");
+		return err;
+	}
+	m->alone = m->notifier.hlist.pprev;
+	return 0;
+}
+
+/**
+ * memsync_mm_get - watch a process's memory
+ * @mm: whose; the caller holds a user reference (mmget)
+ * @extack: told what went wrong
+ *
+ * Each get is undone by a memsync_mm_put(). Context: process, with
+ * memsync_mm_mutex held; takes the mmap lock for writing the first time.
+ * Return: it, or ERR_PTR().
+ */
+struct memsync_mm *memsync_mm_get(struct mm_struct *mm, struct netlink_ext_ack *extack)
+{
+	struct memsync_mm *m;
+	int err;
+
+	lockdep_assert_held(&memsync_mm_mutex);
+	m = memsync_mm_find(mm);
+	if (m) {
+		m->nr_tracks++;
+		return m;
+	}
+	m = alloc_mm(mm);
+	if (!m)
+		return ERR_PTR(-ENOMEM);
+	err = memsync_fault_hook(extack);
+	if (err)
+		goto free_mm;
+	err = publish(m, extack);
+	if (err)
+		goto unhook;
+	m->nr_tracks = 1;
+	if (m->notifier.hlist.next) {
+		NL_SET_ERR_MSG(extack, "KVM or another device also writes this process's memory, unseen");
+		memsync_mm_put(m);
+		return ERR_PTR(-EOPNOTSUPP);
+	}
+	return m;
+
+unhook:
+	memsync_fault_unhook();
+free_mm:
+	memsync_mm_free_deferred(m);	/* a fault may have found it */
+	return ERR_PTR(err);
+}
+
+void memsync_mm_put(struct memsync_mm *m)
+{
+	lockdep_assert_held(&memsync_mm_mutex);
+	if (--m->nr_tracks)
+		return;
+	hlist_del_rcu(&m->node);
+	mmu_notifier_put(&m->notifier);
+	memsync_fault_unhook();
+}
+
+int memsync_mm_init(void)
+{
+	reapers = alloc_workqueue("memsync_reap", WQ_UNBOUND, 0);
+	return reapers ? 0 : -ENOMEM;
+}
+
+/* Every track is stopped. Waits until no fault can still touch what they left. */
+void memsync_mm_exit(void)
+{
+	mmu_notifier_synchronize();
+	wait_event(all_dead, !atomic_read(&alive));
+	destroy_workqueue(reapers);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _MEMSYNC_MM_H
+#define _MEMSYNC_MM_H
+
+#include <linux/hash.h>
+#include <linux/list.h>
+#include <linux/mmu_notifier.h>
+#include <linux/rculist.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include "dirty.h"
+
+#define MEMSYNC_MM_HASH_BITS	8
+#define MEMSYNC_IN_FLIGHT_BITS	8
+
+struct netlink_ext_ack;
+
+/**
+ * struct memsync_mm - the memory of one process that is watched
+ * @node: in the table, where a page fault finds it; RCU
+ * @mm: grabbed while this lives, so that the address is not used again
+ * @notifier: our subscription
+ * @alone: where the subscription hangs while nobody else has one
+ * @tracks: struct memsync_track.node; RCU, changed under memsync_mm_mutex
+ * @nr_tracks: how many, under memsync_mm_mutex
+ * @in_flight: faults between their entry and exit hints, by block
+ * @active_lock: protects the next four
+ * @active: notifier ranges between their start and end
+ * @started: how many have ever started
+ * @active_start: together they lie within this address
+ * @active_end: and this one
+ * @walk_mutex: one harvest at a time: what one track takes from the page table
+ *	another one may be looking for
+ * @reaper: frees it once no fault is in flight
+ * @waited: how often the reaper has looked
+ *
+ * A fault is in flight from raising a count until lowering it, which is its
+ * last touch of this object. So the object dies in stages: off the table and
+ * out of the notifier list; an SRCU grace period later the notifier calls
+ * back; then the reaper waits for the counts.
+ */
+struct memsync_mm {
+	struct hlist_node node;
+	struct mm_struct *mm;
+	struct mmu_notifier notifier;
+	struct hlist_node **alone;
+	struct list_head tracks;
+	unsigned int nr_tracks;
+	atomic_t in_flight[1 << MEMSYNC_IN_FLIGHT_BITS];
+	spinlock_t active_lock;
+	unsigned int active;
+	unsigned long started;
+	unsigned long active_start;
+	unsigned long active_end;
+	struct mutex walk_mutex;
+	struct delayed_work reaper;
+	unsigned int waited;
+};
+
+extern struct hlist_head memsync_mm_table[1 << MEMSYNC_MM_HASH_BITS];
+extern struct mutex memsync_mm_mutex;
+extern const struct mmu_notifier_ops memsync_notifier_ops;
+
+static inline struct hlist_head *memsync_mm_bucket(const struct mm_struct *mm)
+{
+	return &memsync_mm_table[hash_ptr(mm, MEMSYNC_MM_HASH_BITS)];
+}
+
+/* Under rcu_read_lock() or memsync_mm_mutex. */
+static inline struct memsync_mm *memsync_mm_find(const struct mm_struct *mm)
+{
+	struct memsync_mm *m;
+
+	hlist_for_each_entry_rcu(m, memsync_mm_bucket(mm), node,
+				 lockdep_is_held(&memsync_mm_mutex))
+		if (m->mm == mm)
+			return m;
+	return NULL;
+}
+
+static inline atomic_t *memsync_mm_in_flight(struct memsync_mm *m, unsigned long addr)
+{
+	return &m->in_flight[hash_long(addr >> MEMSYNC_BLOCK_SHIFT, MEMSYNC_IN_FLIGHT_BITS)];
+}
+
+bool memsync_mm_unsettled(struct memsync_mm *m, unsigned long block_addr);
+bool memsync_mm_has_others(const struct memsync_mm *m);
+
+struct memsync_mm *memsync_mm_get(struct mm_struct *mm, struct netlink_ext_ack *extack);
+void memsync_mm_put(struct memsync_mm *m);
+void memsync_mm_free_deferred(struct memsync_mm *m);
+
+int memsync_mm_init(void);
+void memsync_mm_exit(void);
+
+#endif /* _MEMSYNC_MM_H */

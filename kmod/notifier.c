@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the kernel does to page tables without a fault: fork, mprotect, reclaim,
+ * MADV_DONTNEED, munmap, collapse and the like.
+ *
+ * Two things are lost in them. A writable page becomes read-only, and with it
+ * goes the evidence that it may have been written: so at the start, blocks that
+ * were to be looked at become dirty. And content goes away: so at the end, what
+ * is gone is dirty. In between a harvest keeps the hints it finds.
+ */
+#include <linux/mm.h>
+#include "mm.h"
+#include "pgwalk.h"
+#include "track_internal.h"
+
+static void active_begin(struct memsync_mm *m, unsigned long start, unsigned long end)
+{
+	spin_lock(&m->active_lock);
+	if (!m->active) {
+		m->active_start = start;
+		m->active_end = end;
+	} else {
+		m->active_start = min(m->active_start, start);
+		m->active_end = max(m->active_end, end);
+	}
+	WRITE_ONCE(m->active, m->active + 1);
+	WRITE_ONCE(m->started, m->started + 1);
+	spin_unlock(&m->active_lock);
+	smp_mb();	/* pairs with the taking, see memsync_mm_unsettled() */
+}
+
+static void active_end(struct memsync_mm *m)
+{
+	spin_lock(&m->active_lock);
+	WRITE_ONCE(m->active, m->active - 1);
+	spin_unlock(&m->active_lock);
+}
+
+static int invalidate_start(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct memsync_mm *m = container_of(mn, struct memsync_mm, notifier);
+	struct memsync_track *track;
+
+	active_begin(m, range->start, range->end);
+	rcu_read_lock();
+	list_for_each_entry_rcu(track, &m->tracks, node)
+		memsync_track_promote(track, range->start, range->end);
+	rcu_read_unlock();
+	return 0;
+}
+
+static bool removes_content(const struct mmu_notifier_range *range)
+{
+	switch (range->event) {
+	case MMU_NOTIFY_UNMAP:
+	case MMU_NOTIFY_CLEAR:
+	case MMU_NOTIFY_MIGRATE:
+	case MMU_NOTIFY_EXCLUSIVE:
+		return true;
+	case MMU_NOTIFY_PROTECTION_VMA:
+	case MMU_NOTIFY_PROTECTION_PAGE:
+	case MMU_NOTIFY_SOFT_DIRTY:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/*
+ * Reclaim, migration and the splitting of a huge page clear entries too, but
+ * leave others that say where the content is. Only what is missing was lost.
+ */
+static void mark_missing(struct memsync_mm *m, unsigned long start, unsigned long end)
+{
+	DECLARE_BITMAP(missing, MEMSYNC_BLOCK_PAGES);
+	struct memsync_track *track;
+
+	if (!memsync_pgwalk_missing(m->mm, start, end, missing))
+		return;
+	list_for_each_entry_rcu(track, &m->tracks, node)
+		memsync_track_mark_bitmap(track, start, missing);
+}
+
+static void mark_removed(struct memsync_mm *m, const struct mmu_notifier_range *range)
+{
+	unsigned long last = range->end - 1;
+	struct memsync_track *track;
+
+	if (range->event == MMU_NOTIFY_CLEAR &&
+	    range->start >> MEMSYNC_BLOCK_SHIFT == last >> MEMSYNC_BLOCK_SHIFT) {
+		mark_missing(m, range->start, range->end);
+		return;
+	}
+	list_for_each_entry_rcu(track, &m->tracks, node)
+		memsync_track_mark_range(track, range->start, range->end);
+}
+
+static void invalidate_end(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct memsync_mm *m = container_of(mn, struct memsync_mm, notifier);
+	struct memsync_track *track;
+
+	rcu_read_lock();
+	if (removes_content(range))
+		mark_removed(m, range);
+	list_for_each_entry_rcu(track, &m->tracks, node)
+		memsync_track_look_range(track, range->start, range->end);
+	rcu_read_unlock();
+	active_end(m);
+}
+
+/* The last user of the memory is gone. */
+static void release(struct mmu_notifier *mn, struct mm_struct *mm)
+{
+	struct memsync_mm *m = container_of(mn, struct memsync_mm, notifier);
+	struct memsync_track *track;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(track, &m->tracks, node)
+		memsync_track_ended(track, "the process has exited or called exec");
+	rcu_read_unlock();
+}
+
+static void free_notifier(struct mmu_notifier *mn)
+{
+	memsync_mm_free_deferred(container_of(mn, struct memsync_mm, notifier));
+}
+
+const struct mmu_notifier_ops memsync_notifier_ops = {
+	.invalidate_range_start	= invalidate_start,
+	.invalidate_range_end	= invalidate_end,
+	.release		= release,
+	.free_notifier		= free_notifier,
+};

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Reading pages as they are now, without disturbing what is tracked. */
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include "pgwalk.h"
+#include "track_internal.h"
+
+static bool is_missing(struct mm_struct *mm, unsigned long addr)
+{
+	DECLARE_BITMAP(missing, MEMSYNC_BLOCK_PAGES);
+
+	return memsync_pgwalk_missing(mm, addr, addr + PAGE_SIZE, missing);
+}
+
+static struct vm_area_struct *vma_at(struct mm_struct *mm, unsigned long addr)
+{
+	struct vm_area_struct *vma = find_vma(mm, addr);
+
+	return vma && vma->vm_start <= addr ? vma : NULL;
+}
+
+static int peek_locked(struct mm_struct *mm, unsigned long addr, struct page **page, int *locked)
+{
+	long got;
+
+	*page = NULL;
+	if (!vma_at(mm, addr) || is_missing(mm, addr))
+		return 0;
+	got = get_user_pages_remote(mm, addr, 1, FOLL_FORCE, page, locked);
+	return got == 1 ? 0 : got ? got : -EFAULT;
+}
+
+int memsync_track_peek(struct memsync_track *track, u64 offset, struct page **page)
+{
+	unsigned long addr = memsync_track_offset_addr(track, offset);
+	struct mm_struct *mm = track->m->mm;
+	int locked = 1;
+	int err;
+
+	if (!mmget_not_zero(mm))
+		return -ESRCH;
+	mmap_read_lock(mm);
+	err = peek_locked(mm, addr, page, &locked);
+	if (locked)
+		mmap_read_unlock(mm);
+	mmput_async(mm);
+	return err;
+}
+
+/**
+ * memsync_page_absent - is there no page at @addr, so that it reads as zeros?
+ * @mm: whose; the caller holds a user reference
+ * @addr: page-aligned
+ *
+ * Context: process; takes the mmap lock for reading. Return: false also where
+ * it cannot be told (memory that is not private and anonymous, or that a
+ * userfaultfd fills).
+ */
+bool memsync_page_absent(struct mm_struct *mm, unsigned long addr)
+{
+	struct vm_area_struct *vma;
+	bool ret;
+
+	mmap_read_lock(mm);
+	vma = vma_at(mm, addr);
+	ret = vma && !memsync_vma_refusal(vma) && is_missing(mm, addr);
+	mmap_read_unlock(mm);
+	return ret;
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Finding and locking page table entries with what the headers offer. The
+ * caller keeps the VMA from being unmapped: it holds the mmap lock and found
+ * the VMA under it, or its fault or notifier call does.
+ */
+#include <linux/bitmap.h>
+#include "dirty.h"
+#include "pgwalk.h"
+
+/* The PMD entry that covers @addr, or NULL where there is no table for it. */
+pmd_t *memsync_pgwalk_pmd(struct mm_struct *mm, unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset(mm, addr);
+	p4d_t *p4d;
+	pud_t *pud, pudval;
+
+	if (pgd_none(*pgd) || unlikely(pgd_bad(*pgd)))
+		return NULL;
+	p4d = p4d_offset(pgd, addr);
+	if (p4d_none(*p4d) || unlikely(p4d_bad(*p4d)))
+		return NULL;
+	pud = pud_offset(p4d, addr);
+	pudval = READ_ONCE(*pud);
+	if (pud_none(pudval) || pud_leaf(pudval) || unlikely(pud_bad(pudval)))
+		return NULL;
+	return pmd_offset(pud, addr);
+}
+
+/**
+ * memsync_pgwalk_lock - lock the page table below @pmd
+ * @mm: whose
+ * @pmd: from memsync_pgwalk_pmd()
+ * @addr: an address that it covers
+ * @ptes: filled in
+ *
+ * The table may be freed under the mmap read lock (collapse of file mappings,
+ * PT_RECLAIM), after an RCU grace period: hence RCU until the lock is dropped,
+ * and the second look at the PMD.
+ *
+ * Return: false, with nothing locked, where @pmd holds no table (any more).
+ */
+bool memsync_pgwalk_lock(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
+			 struct memsync_ptes *ptes)
+{
+	pmd_t pmdval;
+
+	rcu_read_lock();
+	pmdval = pmdp_get_lockless(pmd);
+	if (pmd_none(pmdval) || memsync_pmd_is_huge(pmdval) || unlikely(pmd_bad(pmdval)))
+		goto unlock_rcu;
+	ptes->first = pte_offset_kernel(&pmdval, addr);
+	ptes->ptl = pte_lockptr(mm, &pmdval);
+	spin_lock(ptes->ptl);
+	if (likely(pmd_same(pmdval, pmdp_get_lockless(pmd))))
+		return true;
+	spin_unlock(ptes->ptl);
+unlock_rcu:
+	rcu_read_unlock();
+	return false;
+}
+
+void memsync_pgwalk_unlock(struct memsync_ptes *ptes)
+{
+	spin_unlock(ptes->ptl);
+	rcu_read_unlock();
+}
+
+static bool missing_below(pmd_t *pmd, pmd_t pmdval, unsigned long start, unsigned int first,
+			  unsigned int nr, unsigned long *missing)
+{
+	pte_t *pte = pte_offset_kernel(&pmdval, start);
+	bool any = false;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (!pte_none(ptep_get(pte + i)))
+			continue;
+		__set_bit(first + i, missing);
+		any = true;
+	}
+	return any;
+}
+
+/**
+ * memsync_pgwalk_missing - which pages of [start, end) have no entry at all?
+ * @mm: whose
+ * @start: page-aligned
+ * @end: page-aligned, in the same block
+ * @missing: bitmap over the block's pages, set to the answer
+ *
+ * Looks without the PTE lock: to be called where the entries cannot go away,
+ * and where others that change them tell the tracker themselves.
+ *
+ * Return: whether any bit is set.
+ */
+bool memsync_pgwalk_missing(struct mm_struct *mm, unsigned long start, unsigned long end,
+			    unsigned long *missing)
+{
+	unsigned int first = (start >> PAGE_SHIFT) % MEMSYNC_BLOCK_PAGES;
+	unsigned int nr = (end - start) >> PAGE_SHIFT;
+	pmd_t *pmd, pmdval;
+	bool any = true;
+
+	bitmap_zero(missing, MEMSYNC_BLOCK_PAGES);
+	rcu_read_lock();
+	pmd = memsync_pgwalk_pmd(mm, start);
+	pmdval = pmd ? pmdp_get_lockless(pmd) : __pmd(0);
+	if (pmd_none(pmdval))
+		bitmap_set(missing, first, nr);
+	else if (memsync_pmd_is_huge(pmdval))
+		any = false;
+	else
+		any = missing_below(pmd, pmdval, start, first, nr, missing);
+	rcu_read_unlock();
+	return any;
+}

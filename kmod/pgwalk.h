@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _MEMSYNC_PGWALK_H
+#define _MEMSYNC_PGWALK_H
+
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+
+/**
+ * struct memsync_ptes - a locked page table
+ * @ptl: its lock
+ * @first: entry of the address it was locked for
+ */
+struct memsync_ptes {
+	spinlock_t *ptl;
+	pte_t *first;
+};
+
+pmd_t *memsync_pgwalk_pmd(struct mm_struct *mm, unsigned long addr);
+bool memsync_pgwalk_lock(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
+			 struct memsync_ptes *ptes);
+void memsync_pgwalk_unlock(struct memsync_ptes *ptes);
+bool memsync_pgwalk_missing(struct mm_struct *mm, unsigned long start, unsigned long end,
+			    unsigned long *missing);
+
+/* A PMD that maps, or once migrated will map, a huge page. */
+static inline bool memsync_pmd_is_huge(pmd_t pmd)
+{
+	return !pmd_none(pmd) && (!pmd_present(pmd) || pmd_leaf(pmd));
+}
+
+#endif /* _MEMSYNC_PGWALK_H */

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Which memory may be part of a region. */
+#include <linux/dax.h>
+#include <linux/hugetlb.h>
+#include <linux/mm.h>
+#include <linux/netlink.h>
+#include <linux/sched/mm.h>
+#include <linux/userfaultfd_k.h>
+#include "range.h"
+
+/**
+ * memsync_vma_refusal - why can memory of this kind not be tracked?
+ * @vma: the mapping, under its mmap lock
+ *
+ * Return: a few words that name the kind, or NULL for private anonymous memory,
+ * which can.
+ */
+const char *memsync_vma_refusal(const struct vm_area_struct *vma)
+{
+	struct vm_area_struct *v = (struct vm_area_struct *)vma;
+
+	if (vma->vm_flags & (VM_IO | VM_PFNMAP))
+		return "device memory";
+	if (is_vm_hugetlb_page(v))
+		return "hugetlb memory";
+	if (vma->vm_flags & VM_SHARED)
+		return vma->vm_file ? "a shared mapping" : "shared memory";
+	if (vma->vm_file)
+		return "a private file mapping";
+	if (!vma_is_anonymous(v))
+		return "a special mapping";
+	if (vma->vm_flags & VM_SHADOW_STACK)
+		return "a shadow stack";
+	if (vma->vm_flags & VM_MIXEDMAP)
+		return "a mixed mapping";
+	if (userfaultfd_armed(v))
+		return "memory under a userfaultfd";
+	return NULL;
+}
+
+static int refuse(const struct vm_area_struct *vma, const char *why,
+		  struct netlink_ext_ack *extack)
+{
+	NL_SET_ERR_MSG_FMT(extack, "0x%lx-0x%lx is %s", vma->vm_start, vma->vm_end, why);
+	return -EOPNOTSUPP;
+}
+
+static int check_vma(const struct vm_area_struct *vma, bool sink, struct netlink_ext_ack *extack)
+{
+	const char *why;
+
+	if (sink) {
+		if (vma->vm_flags & (VM_IO | VM_PFNMAP))
+			return refuse(vma, "device memory", extack);
+	} else {
+		why = memsync_vma_refusal(vma);
+		if (why)
+			return refuse(vma, why, extack);
+	}
+	if (vma->vm_flags & VM_WRITE)
+		return 0;
+	NL_SET_ERR_MSG_FMT(extack, "0x%lx-0x%lx is not writable", vma->vm_start, vma->vm_end);
+	return -EACCES;
+}
+
+static int check_range(struct mm_struct *mm, const struct memsync_range *r, bool sink,
+		       struct netlink_ext_ack *extack)
+{
+	unsigned long addr = r->start;
+	VMA_ITERATOR(vmi, mm, addr);
+	struct vm_area_struct *vma;
+	int err;
+
+	for_each_vma_range(vmi, vma, r->end) {
+		if (vma->vm_start > addr)
+			break;
+		err = check_vma(vma, sink, extack);
+		if (err)
+			return err;
+		addr = vma->vm_end;
+	}
+	if (addr >= r->end)
+		return 0;
+	NL_SET_ERR_MSG_FMT(extack, "nothing is mapped at 0x%lx in 0x%lx-0x%lx", addr, r->start,
+			   r->end);
+	return -EFAULT;
+}
+
+int memsync_ranges_check(struct mm_struct *mm, const struct memsync_range *ranges,
+			 unsigned int nr, bool sink, struct netlink_ext_ack *extack)
+{
+	unsigned int i;
+	int err = 0;
+
+	if (!mmget_not_zero(mm)) {
+		NL_SET_ERR_MSG(extack, "the process is exiting");
+		return -ESRCH;
+	}
+	if (mmap_read_lock_killable(mm)) {
+		err = -EINTR;
+		goto put_mm;
+	}
+	for (i = 0; i < nr && !err; i++)
+		err = check_range(mm, &ranges[i], sink, extack);
+	mmap_read_unlock(mm);
+put_mm:
+	mmput_async(mm);
+	return err;
+}

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0
+/* One consumer's view of a watched process's memory: which pages it must ship. */
+#include <linux/mm.h>
+#include <linux/netlink.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include "fault.h"
+#include "tlb.h"
+#include "track_internal.h"
+
+static unsigned long first_block(const struct memsync_range *r)
+{
+	return r->start >> MEMSYNC_BLOCK_SHIFT;
+}
+
+static unsigned long last_block(const struct memsync_range *r)
+{
+	return (r->end - 1) >> MEMSYNC_BLOCK_SHIFT;
+}
+
+/* Ranges are sorted, but two may share a block or be neighbours. */
+static unsigned long build_extents(struct memsync_track *track)
+{
+	struct memsync_extent *e = NULL;
+	unsigned long total = 0;
+	unsigned int i;
+
+	for (i = 0; i < track->nr_ranges; i++) {
+		const struct memsync_range *r = &track->ranges[i];
+		unsigned long first = first_block(r), last = last_block(r);
+
+		if (e && first <= e->first + e->nr) {
+			first = e->first + e->nr;
+			if (first > last)
+				continue;
+			e->nr += last - first + 1;
+		} else {
+			e = &track->extents[track->nr_extents++];
+			*e = (struct memsync_extent){ first, last - first + 1, total };
+		}
+		total += last - first + 1;
+	}
+	return total;
+}
+
+static int compare_offsets(const void *a, const void *b)
+{
+	const struct memsync_range *const *ra = a, *const *rb = b;
+
+	return (*ra)->offset < (*rb)->offset ? -1 : (*ra)->offset > (*rb)->offset;
+}
+
+static void sort_by_offset(struct memsync_track *track)
+{
+	unsigned int i;
+
+	for (i = 0; i < track->nr_ranges; i++)
+		track->by_offset[i] = &track->ranges[i];
+	sort(track->by_offset, track->nr_ranges, sizeof(*track->by_offset), compare_offsets, NULL);
+}
+
+static void free_track(struct memsync_track *track)
+{
+	struct memsync_hole *hole;
+	unsigned long index;
+
+	xa_for_each(&track->holes, index, hole)
+		kfree(hole);
+	xa_destroy(&track->holes);
+	memsync_dirty_destroy(&track->dirty);
+	free_percpu(track->write_faults);
+	kvfree(track->by_offset);
+	kvfree(track->extents);
+	kfree(track);
+}
+
+static struct memsync_track *alloc_track(const struct memsync_range *ranges, unsigned int nr)
+{
+	struct memsync_track *track = kzalloc(sizeof(*track), GFP_KERNEL_ACCOUNT);
+
+	if (!track)
+		return NULL;
+	xa_init(&track->holes);
+	track->ranges = ranges;
+	track->nr_ranges = nr;
+	track->extents = kvcalloc(nr, sizeof(*track->extents), GFP_KERNEL_ACCOUNT);
+	track->by_offset = kvcalloc(nr, sizeof(*track->by_offset), GFP_KERNEL_ACCOUNT);
+	track->write_faults = alloc_percpu(u64);
+	if (!track->extents || !track->by_offset || !track->write_faults ||
+	    memsync_dirty_init(&track->dirty, build_extents(track))) {
+		free_track(track);
+		return NULL;
+	}
+	sort_by_offset(track);
+	return track;
+}
+
+/* Published and drained; what the ranges hold now is the base. */
+static int take_base(struct memsync_track *track, bool all_dirty)
+{
+	memsync_track_mark_all(track);
+	return all_dirty ? 0 : memsync_harvest_discard(track);
+}
+
+static int attach(struct memsync_track *track, struct mm_struct *mm,
+		  struct netlink_ext_ack *extack)
+{
+	mutex_lock(&memsync_mm_mutex);
+	track->m = memsync_mm_get(mm, extack);
+	if (!IS_ERR(track->m))
+		list_add_rcu(&track->node, &track->m->tracks);
+	mutex_unlock(&memsync_mm_mutex);
+	return PTR_ERR_OR_ZERO(track->m);
+}
+
+struct memsync_track *
+memsync_track_start(struct mm_struct *mm, const struct memsync_range *ranges, unsigned int nr,
+		    bool all_dirty, const struct memsync_track_ops *ops, void *owner,
+		    struct netlink_ext_ack *extack)
+{
+	struct memsync_track *track;
+	int err;
+
+	if (!mmget_not_zero(mm)) {
+		NL_SET_ERR_MSG(extack, "the process is exiting");
+		return ERR_PTR(-ESRCH);
+	}
+	track = alloc_track(ranges, nr);
+	err = track ? 0 : -ENOMEM;
+	if (err)
+		goto put_mm;
+	track->ops = ops;
+	track->owner = owner;
+	err = attach(track, mm, extack);
+	if (err) {
+		free_track(track);
+		goto put_mm;
+	}
+	err = take_base(track, all_dirty);
+	if (err) {
+		NL_SET_ERR_MSG(extack, "the process's memory cannot be walked");
+		memsync_track_stop(track);
+	}
+put_mm:
+	mmput_async(mm);
+	return err ? ERR_PTR(err) : track;
+}
+
+void memsync_track_stop(struct memsync_track *track)
+{
+	mutex_lock(&memsync_mm_mutex);
+	list_del_rcu(&track->node);
+	/* No fault or notifier uses the track any more after this. */
+	synchronize_rcu();
+	memsync_unprotect(track);
+	memsync_mm_put(track->m);
+	mutex_unlock(&memsync_mm_mutex);
+	free_track(track);
+}
+
+/* The first address of a block of the dirty set. */
+unsigned long memsync_track_block_addr(const struct memsync_track *track, unsigned long block)
+{
+	unsigned int low = 0, high = track->nr_extents - 1;
+
+	while (low < high) {
+		unsigned int mid = (low + high + 1) / 2;
+
+		if (track->extents[mid].index <= block)
+			low = mid;
+		else
+			high = mid - 1;
+	}
+	return (track->extents[low].first + block - track->extents[low].index)
+		<< MEMSYNC_BLOCK_SHIFT;
+}
+
+/* Index of the first range that ends above @addr, or nr_ranges. */
+unsigned int memsync_track_range_at(const struct memsync_track *track, unsigned long addr)
+{
+	unsigned int low = 0, high = track->nr_ranges;
+
+	while (low < high) {
+		unsigned int mid = (low + high) / 2;
+
+		if (track->ranges[mid].end <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Where @offset bytes into the replica lies in the process, or 0 past its end. */
+unsigned long memsync_track_offset_addr(const struct memsync_track *track, u64 offset)
+{
+	unsigned int low = 0, high = track->nr_ranges - 1;
+	const struct memsync_range *r;
+
+	while (low < high) {
+		unsigned int mid = (low + high + 1) / 2;
+
+		if (track->by_offset[mid]->offset <= offset)
+			low = mid;
+		else
+			high = mid - 1;
+	}
+	r = track->by_offset[low];
+	return offset - r->offset < r->end - r->start ? r->start + (offset - r->offset) : 0;
+}
+
+/* Which pages of a block belong to the ranges. */
+void memsync_track_members(const struct memsync_track *track, unsigned long block_addr,
+			   unsigned long *members)
+{
+	unsigned long block_end = block_addr + MEMSYNC_BLOCK_SIZE;
+	unsigned int i = memsync_track_range_at(track, block_addr);
+
+	bitmap_zero(members, MEMSYNC_BLOCK_PAGES);
+	for (; i < track->nr_ranges && track->ranges[i].start < block_end; i++) {
+		unsigned long start = max(track->ranges[i].start, block_addr);
+		unsigned long end = min(track->ranges[i].end, block_end);
+
+		bitmap_set(members, memsync_page_in_block(start), (end - start) >> PAGE_SHIFT);
+	}
+}
+
+void memsync_track_mark_all(struct memsync_track *track)
+{
+	DECLARE_BITMAP(members, MEMSYNC_BLOCK_PAGES);
+	unsigned long block;
+
+	for (block = 0; block < track->dirty.nr_blocks; block++) {
+		memsync_track_members(track, memsync_track_block_addr(track, block), members);
+		memsync_dirty_bitmap(&track->dirty, block, members);
+		cond_resched();
+	}
+	memsync_track_wake(track);
+}
+
+void memsync_track_mark(struct memsync_track *track, u64 offset, unsigned long nr)
+{
+	for (; nr; nr--, offset += PAGE_SIZE) {
+		unsigned long addr = memsync_track_offset_addr(track, offset);
+
+		if (addr)
+			memsync_dirty_page(&track->dirty, memsync_track_block(track, addr),
+					   memsync_page_in_block(addr));
+	}
+	memsync_track_wake(track);
+}
+
+u64 memsync_track_dirty_pages(struct memsync_track *track)
+{
+	struct memsync_dirty *d = &track->dirty;
+	DECLARE_BITMAP(members, MEMSYNC_BLOCK_PAGES);
+	unsigned long block;
+	u64 sum = 0;
+
+	for (block = memsync_dirty_next(d, 0); block < d->nr_blocks;
+	     block = memsync_dirty_next(d, block + 1)) {
+		memsync_track_members(track, memsync_track_block_addr(track, block), members);
+		bitmap_and(members, members, d->blocks[block].dirty, MEMSYNC_BLOCK_PAGES);
+		sum += bitmap_weight(members, MEMSYNC_BLOCK_PAGES);
+		cond_resched();
+	}
+	return sum;
+}
+
+bool memsync_track_arm(struct memsync_track *track)
+{
+	set_bit(MEMSYNC_TRACK_ARMED, &track->flags);
+	smp_mb__after_atomic();		/* pairs with the set_bit() of a hint */
+	if (memsync_dirty_next(&track->dirty, 0) >= track->dirty.nr_blocks)
+		return true;
+	clear_bit(MEMSYNC_TRACK_ARMED, &track->flags);
+	return false;
+}
+
+u64 memsync_track_write_faults(struct memsync_track *track)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(*per_cpu_ptr(track->write_faults, cpu));
+	return sum;
+}
+
+size_t memsync_track_bytes(struct memsync_track *track)
+{
+	return sizeof(*track) + memsync_dirty_bytes(&track->dirty) +
+	       track->nr_extents * sizeof(*track->extents) +
+	       track->nr_ranges * sizeof(*track->by_offset);
+}
+
+bool memsync_track_unchanged(struct memsync_track *track, u64 offset)
+{
+	unsigned long addr = memsync_track_offset_addr(track, offset);
+
+	smp_rmb();	/* the content was read before; a hint precedes a change */
+	return addr && memsync_dirty_is_clean(&track->dirty, memsync_track_block(track, addr),
+					      memsync_page_in_block(addr)) &&
+	       !memsync_mm_unsettled(track->m, addr);
+}
+
+void memsync_track_ended(struct memsync_track *track, const char *reason)
+{
+	if (!test_and_set_bit(MEMSYNC_TRACK_ENDED, &track->flags))
+		track->ops->ended(track->owner, reason);
+}
+
+/**
+ * memsync_track_init - get ready to watch processes
+ *
+ * Return: 0, or -errno with the reason in the log.
+ */
+int memsync_track_init(void)
+{
+	int err;
+
+	err = memsync_tlb_init();
+	if (err)
+		return err;
+	err = memsync_fault_init();
+	if (err)
+		return err;
+	return memsync_mm_init();
+}
+
+/* Every track is stopped. Waits until no fault runs through the module. */
+void memsync_track_exit(void)
+{
+	memsync_mm_exit();
+	memsync_fault_exit();
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What track.c, harvest.c, notifier.c and fault.c share. */
+#ifndef _MEMSYNC_TRACK_INTERNAL_H
+#define _MEMSYNC_TRACK_INTERNAL_H
+
+#include <linux/percpu.h>
+#include <linux/xarray.h>
+#include "dirty.h"
+#include "mm.h"
+#include "track.h"
+
+/* Blocks without a gap. */
+struct memsync_extent {
+	unsigned long first;	/* block number: address >> MEMSYNC_BLOCK_SHIFT */
+	unsigned long nr;
+	unsigned long index;	/* of the first one in the dirty set */
+};
+
+/* Pages of a block where nothing is mapped; they were reported as zeros. */
+struct memsync_hole {
+	DECLARE_BITMAP(pages, MEMSYNC_BLOCK_PAGES);
+};
+
+enum memsync_track_flag {
+	MEMSYNC_TRACK_ARMED,	/* the owner wants to know of the next hint */
+	MEMSYNC_TRACK_ENDED,	/* and has been told that there will be none */
+};
+
+/**
+ * struct memsync_track - one consumer's view of one process's memory
+ * @node: in memsync_mm.tracks
+ * @m: the memory
+ * @ranges: sorted by address; the owner's
+ * @nr_ranges: how many
+ * @by_offset: the same, sorted by offset
+ * @extents: the blocks that the ranges touch
+ * @nr_extents: how many
+ * @dirty: the set
+ * @holes: struct memsync_hole by block index; the walker's
+ * @flags: enum memsync_track_flag
+ * @write_faults: per CPU
+ * @ops: upcalls
+ * @owner: handed to them
+ */
+struct memsync_track {
+	struct list_head node;
+	struct memsync_mm *m;
+	const struct memsync_range *ranges;
+	unsigned int nr_ranges;
+	const struct memsync_range **by_offset;
+	struct memsync_extent *extents;
+	unsigned int nr_extents;
+	struct memsync_dirty dirty;
+	struct xarray holes;
+	unsigned long flags;
+	u64 __percpu *write_faults;
+	const struct memsync_track_ops *ops;
+	void *owner;
+};
+
+#define MEMSYNC_NO_BLOCK	(~0UL)
+
+/* Index of the block that holds @addr, or MEMSYNC_NO_BLOCK. */
+static inline unsigned long memsync_track_block(const struct memsync_track *track,
+						unsigned long addr)
+{
+	unsigned long nr = addr >> MEMSYNC_BLOCK_SHIFT;
+	unsigned int low = 0, high = track->nr_extents;
+
+	while (low < high) {
+		unsigned int mid = (low + high) / 2;
+		const struct memsync_extent *e = &track->extents[mid];
+
+		if (nr < e->first)
+			high = mid;
+		else if (nr - e->first >= e->nr)
+			low = mid + 1;
+		else
+			return e->index + (nr - e->first);
+	}
+	return MEMSYNC_NO_BLOCK;
+}
+
+static inline unsigned int memsync_page_in_block(unsigned long addr)
+{
+	return (addr >> PAGE_SHIFT) % MEMSYNC_BLOCK_PAGES;
+}
+
+/* After a hint, whose set_bit() is the barrier that memsync_track_arm() pairs with. */
+static inline void memsync_track_wake(struct memsync_track *track)
+{
+	if (test_bit(MEMSYNC_TRACK_ARMED, &track->flags) &&
+	    test_and_clear_bit(MEMSYNC_TRACK_ARMED, &track->flags))
+		track->ops->dirtied(track->owner);
+}
+
+unsigned long memsync_track_block_addr(const struct memsync_track *track, unsigned long block);
+unsigned int memsync_track_range_at(const struct memsync_track *track, unsigned long addr);
+unsigned long memsync_track_offset_addr(const struct memsync_track *track, u64 offset);
+void memsync_track_members(const struct memsync_track *track, unsigned long block_addr,
+			   unsigned long *members);
+
+/* From the fault path; under RCU. */
+bool memsync_track_write_fast(struct memsync_mm *m, struct vm_area_struct *vma,
+			      unsigned long addr, unsigned int flags, struct pt_regs *regs);
+bool memsync_track_wants_split(struct memsync_mm *m, struct vm_area_struct *vma,
+			       unsigned long addr, unsigned int flags);
+void memsync_track_hint(struct memsync_mm *m, unsigned long addr, unsigned int flags, bool entry);
+
+/* From the notifier; under RCU. */
+void memsync_track_promote(struct memsync_track *track, unsigned long start, unsigned long end);
+void memsync_track_mark_range(struct memsync_track *track, unsigned long start, unsigned long end);
+void memsync_track_mark_bitmap(struct memsync_track *track, unsigned long addr,
+			       const unsigned long *pages);
+void memsync_track_look_range(struct memsync_track *track, unsigned long start, unsigned long end);
+void memsync_track_ended(struct memsync_track *track, const char *reason);
+
+/* In harvest.c. */
+int memsync_harvest_discard(struct memsync_track *track);
+void memsync_unprotect(struct memsync_track *track);
+
+#endif /* _MEMSYNC_TRACK_INTERNAL_H */
