@@ -1,0 +1,2 @@
+#include "ctl.h"
+int cmd_verify(struct ctl *ctl, int argc, char **argv) { (void)argc; (void)argv; return ctl_fail(ctl, "not yet"); }

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Waits for a region's first pass. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "addr.h"
+#include "out.h"
+#include "progress.h"
+#include "wait.h"
+
+struct waiting {
+	struct ctl *ctl;
+	struct memsync_events *events;
+	uint32_t id;
+	struct progress progress;
+	bool done;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static int take_failed(const struct memsync_peer *peer, void *arg)
+{
+	if (peer->state != MEMSYNC_PEER_FAILED)
+		return 0;
+	*(struct memsync_peer *)arg = *peer;
+	return 1;
+}
+
+/* A peer that refused for good will not come: the rest would be waiting in vain. */
+static int check_peers(struct waiting *w, const struct memsync_region *region)
+{
+	struct memsync_peer peer = { };
+	char addr[ADDR_TEXT];
+	int ret;
+
+	ret = memsync_for_each_peer(w->ctl->ms, w->id, take_failed, &peer);
+	if (ret < 0)
+		return ctl_fail_lib(w->ctl, "%s", region->name);
+	if (!ret)
+		return EXIT_DONE;
+	progress_clear(&w->progress);
+	return ctl_fail(w->ctl, "%s stays registered, but peer %s refused it: %s", region->name,
+			addr_text(addr, &peer.addr), peer.reason[0] ? peer.reason : "no reason");
+}
+
+static int judge(struct waiting *w, const struct memsync_region *region)
+{
+	if (region->state == MEMSYNC_REGION_SYNCED) {
+		w->done = true;
+		return EXIT_DONE;
+	}
+	if (region->state == MEMSYNC_REGION_GONE)
+		return ctl_fail(w->ctl, "%s ended: %s", region->name,
+				region->reason[0] ? region->reason : "no reason");
+	progress_show(&w->progress, region);
+	return check_peers(w, region);
+}
+
+static int look(struct waiting *w)
+{
+	struct memsync_region *region;
+	int status;
+
+	if (memsync_region_get(w->ctl->ms, w->id, &region)) {
+		progress_clear(&w->progress);
+		return ctl_fail_lib(w->ctl, "region %u", w->id);
+	}
+	status = judge(w, region);
+	free(region);
+	return status;
+}
+
+/* 0 once there is reason to look again. */
+static int await(struct waiting *w, int64_t until)
+{
+	int64_t next = now_ms() + progress_interval(&w->progress);
+	const struct memsync_event *event;
+	int ret;
+
+	if (until >= 0 && until < next)
+		next = until;
+	do {
+		ret = memsync_events_wait(w->events, next > now_ms() ? next - now_ms() : 0, &event);
+		if (ret < 0 && ret != -ENOBUFS && ret != -EINTR)
+			return ctl_fail_lib(w->ctl, "waiting");
+	} while (ret == 1 && event->region->id != w->id);
+	return EXIT_DONE;
+}
+
+int wait_synced(struct ctl *ctl, struct memsync_events *events, uint32_t id, int timeout_ms)
+{
+	struct waiting w = { .ctl = ctl, .events = events, .id = id };
+	int64_t until = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	int status;
+
+	progress_init(&w.progress, ctl);
+	for (;;) {
+		status = look(&w);
+		if (status || w.done)
+			break;
+		if (until >= 0 && now_ms() >= until) {
+			progress_clear(&w.progress);
+			return ctl_timeout(ctl, "region %u is registered but not synced after %.3g s",
+					   id, timeout_ms / 1e3);
+		}
+		status = await(&w, until);
+		if (status)
+			break;
+	}
+	progress_clear(&w.progress);
+	return status;
+}
