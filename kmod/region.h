@@ -2,15 +2,15 @@
 #ifndef _MEMSYNC_REGION_H
 #define _MEMSYNC_REGION_H
 
+#include <linux/atomic.h>
 #include <linux/in6.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
-#include <linux/socket.h>
 #include <linux/types.h>
 #include <linux/wait.h>
-#include <net/net_namespace.h>
+#include <linux/workqueue.h>
 #include <uapi/linux/memsync.h>
 #include "range.h"
 
@@ -20,9 +20,13 @@ struct memsync_peer;
 struct memsync_sink_watch;
 struct memsync_track;
 struct memsync_verify_run;
+struct mm_struct;
+struct net;
 struct netlink_ext_ack;
+struct pid;
+struct user_namespace;
 
-#define MEMSYNC_MAX_REGIONS		1024
+#define MEMSYNC_MAX_REGIONS		1024	/* of one network namespace */
 #define MEMSYNC_MAX_PEERS		16	/* of one region */
 #define MEMSYNC_MAX_FROM		64
 #define MEMSYNC_DEFAULT_INTERVAL_US	10000
@@ -49,44 +53,58 @@ struct memsync_stats {
 /**
  * struct memsync_region - a named set of address ranges of one process
  *
- * References: the table holds one until memsync_region_unlist(); each peer and
- * each connection holds one; look-ups return one.
+ * References: the table holds one until memsync_region_del(); each peer, each
+ * connection and a pending end_work hold one; look-ups return one. The region's
+ * own track holds none: it is stopped before the table's reference goes.
  *
  * State, under @lock, changed by memsync_region_set_state() only:
  *
- *	NEW ──start──> ATTACHED ──peer──> SYNCING ──first pass──> SYNCED
- *	 │                                  ^  └──────lost──────┐   │ ^
- *	 │ (open sink)                      └──── DISCONNECTED <┴───┘ │
- *	 └──> WAITING ──geometry, start──>          └──reconnected────┘
- *	any ──process gone, unmapped, …──> GONE
+ *	NEW ------------start--> ATTACHED --peer--> SYNCING --first pass--> SYNCED
+ *	                         ^                  ^  |                    |  ^
+ *	WAITING --answer, start--+                  |  +--------lost--------+  |
+ *	(open sink)                                 |              v           |
+ *	                                            +------- DISCONNECTED -----+
+ *
+ *	any --process gone, unmapped, unregistered--> GONE
+ *
+ * Teardown is described at memsync_region_end().
  */
 struct memsync_region {
 	struct kref ref;
 	struct rcu_head rcu;
-	struct list_head node;		/* in the table, under its lock */
-	u32 id;
+	u32 id;				/* unique on this host */
 	char name[MEMSYNC_NAME_MAX + 1];
 	enum memsync_role role;
 	struct net *net;		/* not held: a dying namespace ends its regions */
-	u32 interval_us;
+	u32 interval_us;		/* written under @lock, read without */
 	u64 max_size;			/* of an open sink, bytes; 0: no limit */
 	struct pid *pid;		/* held */
-	u64 pid_start;
-	struct mm_struct *mm;		/* grabbed, not pinned */
+	u32 pid_nr;			/* as whoever registered it sees it */
+	u64 pid_start;			/* as in /proc/PID/stat */
+	struct user_namespace *user_ns;	/* the mm's; held, for requests when the mm is gone */
 	struct memsync_from *from;	/* fixed at creation */
 	unsigned int nr_from;
 
-	struct mutex lock;		/* protects all below; outside mmap_lock, never taken on a fault path */
+	struct mutex end_lock;		/* one teardown at a time; outside @lock */
+	struct work_struct end_work;	/* see memsync_region_end_async() */
+	atomic_t end_asked;
+	char end_reason[MEMSYNC_REASON_MAX + 1];
+
+	/* Protects all below; outside mmap_lock, never taken on a fault path. */
+	struct mutex lock;
 	enum memsync_region_state state;
-	u32 flags;			/* enum memsync_region_flags; read without the lock by passes */
+	u32 flags;			/* enum memsync_region_flags; read without, too */
 	char reason[MEMSYNC_REASON_MAX + 1];
+	struct mm_struct *mm;		/* grabbed, not pinned; NULL when the teardown is done */
 	struct memsync_range *ranges;	/* sorted by address, fixed once started */
-	unsigned int *order;		/* replica order -> index in @ranges */
+	unsigned int *order;		/* once started: place in the replica -> index in @ranges */
 	unsigned int nr_ranges;
+	unsigned int max_ranges;	/* allocated */
 	u64 size;			/* bytes, of all ranges */
 
 	/* source */
 	struct memsync_track *track;	/* while there is no peer */
+	u64 past_write_faults;		/* seen by earlier ones of these */
 	struct list_head peers;		/* struct memsync_peer */
 	unsigned int nr_peers;
 	u64 barrier_seq;		/* last barrier id given out */
@@ -109,24 +127,6 @@ struct memsync_region {
 	struct memsync_stats stats;
 };
 
-/**
- * struct memsync_events - what regions and sessions report upwards
- *
- * All are called in process context without region->lock held by the
- * caller unless said otherwise, and may be called from any thread. @err is 0 or
- * a negative errno, explained by @reason.
- */
-struct memsync_events {
-	void (*region_state)(struct memsync_region *region);
-	void (*region_deleted)(struct memsync_region *region);
-	void (*peer_state)(struct memsync_region *region, struct memsync_peer *peer);
-	void (*peer_deleted)(struct memsync_region *region, struct memsync_peer *peer);
-	void (*geometry)(struct memsync_region *region);	/* see region->offered */
-	void (*barrier)(struct memsync_region *region, u64 id, int err, const char *reason);
-	void (*verify)(struct memsync_region *region, const struct memsync_verify *result);
-	void (*held)(struct memsync_region *region, u64 barrier_id, int err, const char *reason);
-};
-
 struct memsync_mismatch {
 	u64 offset;	/* bytes into the replica */
 	u64 length;
@@ -144,7 +144,25 @@ struct memsync_verify {
 	struct memsync_mismatch mismatches[MEMSYNC_MAX_MISMATCHES];
 };
 
-/* Set by netlink before anything else runs; never NULL after. */
+/**
+ * struct memsync_events - what regions and sessions report upwards
+ *
+ * All are called in process context, may sleep and may be called from any
+ * thread. @region_state is called with region->lock held, the others without.
+ * @err is 0 or a negative errno, explained by @reason.
+ */
+struct memsync_events {
+	void (*region_state)(struct memsync_region *region);
+	void (*region_deleted)(struct memsync_region *region);
+	void (*peer_state)(struct memsync_region *region, struct memsync_peer *peer);
+	void (*peer_deleted)(struct memsync_region *region, struct memsync_peer *peer);
+	void (*geometry)(struct memsync_region *region);	/* see region->offered */
+	void (*barrier_done)(struct memsync_region *region, u64 id, int err, const char *reason);
+	void (*verify)(struct memsync_region *region, const struct memsync_verify *result);
+	void (*held)(struct memsync_region *region, u64 barrier_id, int err, const char *reason);
+};
+
+/* Set by netlink before a region exists; never NULL after. */
 void memsync_region_set_events(const struct memsync_events *events);
 extern const struct memsync_events *memsync_events;
 
@@ -155,40 +173,109 @@ struct memsync_region_params {
 	u32 interval_us;
 	u64 max_size;
 	struct pid *pid;
+	u32 pid_nr;
 	u64 pid_start;
 	struct mm_struct *mm;
 	struct memsync_from *from;	/* kmalloc'ed; taken over on success */
 	unsigned int nr_from;
 };
 
-/* A new region in state NEW (or WAITING for an open sink), listed. -EEXIST, -ENOSPC, -ENOMEM. */
+/**
+ * memsync_region_new - lists a new region
+ * @net: where its connections will live
+ * @p: what it is; the caller keeps its references
+ * @extack: told what went wrong
+ *
+ * Its state is NEW, or WAITING for an open sink. A region of the same name and
+ * role that is GONE is deleted for it.
+ *
+ * Return: the region with a reference, or ERR_PTR(): -EEXIST, -ENOSPC, -ENOMEM.
+ */
 struct memsync_region *memsync_region_new(struct net *net, const struct memsync_region_params *p,
 					  struct netlink_ext_ack *extack);
-/* Adds [start, end) at the end of the replica. -EINVAL, -EEXIST (overlap), -E2BIG, -EBUSY (started). */
+
+/**
+ * memsync_region_add_range - adds [start, end) at the end of the replica
+ * @region: not started yet
+ * @start: page-aligned
+ * @end: page-aligned, above @start
+ * @extack: told what went wrong
+ *
+ * Return: 0, -EINVAL, -EEXIST (overlap), -E2BIG (too many), -EBUSY (started),
+ * -EAGAIN (an open sink before its source's offer), -ESHUTDOWN (gone), -ENOMEM.
+ */
 int memsync_region_add_range(struct memsync_region *region, unsigned long start,
 			     unsigned long end, struct netlink_ext_ack *extack);
-/* Checks the ranges and starts: a source is tracked from now on. */
+
+/**
+ * memsync_region_start - checks the ranges and starts
+ * @region: in state NEW, or WAITING with the answer to its offer
+ * @extack: told what went wrong
+ *
+ * A source is tracked from now on; a sink takes its source from now on.
+ *
+ * Return: 0, those of memsync_ranges_check(), memsync_track_start() and
+ * memsync_sink_watch(), -EBUSY (started), -ENODATA (no ranges), -EAGAIN (an open
+ * sink without an offer), -EINVAL (not what was offered), -ESHUTDOWN (gone).
+ */
 int memsync_region_start(struct memsync_region *region, struct netlink_ext_ack *extack);
-/* Ends it: sessions, track; state GONE with @reason. Idempotent. Sleeps. */
+
+/*
+ * Changes what may change later; NULL: leave. Of the flags that is PAUSED, and
+ * only a source has it. -EINVAL, -EOPNOTSUPP, -ESHUTDOWN.
+ */
+int memsync_region_set(struct memsync_region *region, const u32 *flags, const u32 *interval_us,
+		       struct netlink_ext_ack *extack);
+
+/**
+ * memsync_region_offer - a source offers its geometry to an open sink
+ * @region: WAITING
+ * @lengths: of its ranges in bytes, kvmalloc'ed, taken over; NULL: the offer is gone
+ * @nr: how many
+ *
+ * Forgets the ranges that answered an earlier offer. The geometry event is
+ * the caller's, once it has dropped the lock.
+ *
+ * Context: region->lock held.
+ */
+void memsync_region_offer(struct memsync_region *region, u64 *lengths, unsigned int nr);
+
+/*
+ * The region's own track, which notices the end of the process while no peer's
+ * does: nothing happens where it is already so. region->lock held. watch:
+ * those of memsync_track_start().
+ */
+int memsync_region_watch(struct memsync_region *region);
+void memsync_region_unwatch(struct memsync_region *region);
+
+/* The range that byte @offset of the replica of a started region lies in, or NULL. */
+const struct memsync_range *memsync_region_find(const struct memsync_region *region, u64 offset);
+
+/* Ends it: state GONE with @reason. Returns when all is torn down, whoever does it. Sleeps. */
 void memsync_region_end(struct memsync_region *region, const char *reason);
 /* Ends it and takes it off the table. */
 void memsync_region_del(struct memsync_region *region);
-/* The same from a context that must not sleep or holds locks: does it from a work item. */
+/* Ends it soon, from a work item; any context. The first reason given counts. */
 void memsync_region_end_async(struct memsync_region *region, const char *reason);
 
+/* 0, or -ESHUTDOWN with the reason in @extack when it is GONE. region->lock held. */
+int memsync_region_check_live(const struct memsync_region *region, struct netlink_ext_ack *extack);
+
+/* Look-ups; each returns a reference or NULL. */
 struct memsync_region *memsync_region_get_id(struct net *net, u32 id);
-/* @role 0: the source where both exist. A region that is GONE gives way to a live one. */
+/* @role 0: the source where both exist. */
 struct memsync_region *memsync_region_get_name(struct net *net, const char *name,
 					       enum memsync_role role);
+/* For dumps: the next region of @net with an id above @id. */
+struct memsync_region *memsync_region_next(struct net *net, u32 id);
+
+/* Process context, as for the last put. */
 void memsync_region_put(struct memsync_region *region);
 static inline struct memsync_region *memsync_region_get(struct memsync_region *region)
 {
 	kref_get(&region->ref);
 	return region;
 }
-
-/* For dumps: the next region of @net with an id above @id, with a reference, or NULL. */
-struct memsync_region *memsync_region_next(struct net *net, u32 id);
 
 /*
  * The one place where region->state changes. @reason may be NULL (cleared).
@@ -202,7 +289,17 @@ static inline bool memsync_region_paused(const struct memsync_region *region)
 	return READ_ONCE(region->flags) & MEMSYNC_REGION_F_PAUSED;
 }
 
+/* region.c for region_table.c */
+struct memsync_region *memsync_region_alloc(struct net *net,
+					    const struct memsync_region_params *p);
+
 int memsync_region_init(void);
-void memsync_region_exit(void);		/* ends and deletes every region; sleeps */
+void memsync_region_exit(void);
+
+int memsync_region_table_init(void);
+/* Ends every region and leaves it listed, so that events tell of it; more may come after. */
+void memsync_region_end_all(const char *reason);
+/* Ends and deletes every region, and listeners too; sleeps. */
+void memsync_region_table_exit(void);
 
 #endif /* _MEMSYNC_REGION_H */

@@ -1,0 +1,551 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The life of a region: made, given ranges, started, ended. */
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/netlink.h>
+#include <linux/pid.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include <linux/user_namespace.h>
+#include "region.h"
+#include "session.h"
+#include "trace.h"
+#include "track.h"
+
+const struct memsync_events *memsync_events;
+
+static struct workqueue_struct *end_wq;
+
+void memsync_region_set_events(const struct memsync_events *events)
+{
+	memsync_events = events;
+}
+
+/* ---- state ---- */
+
+void memsync_region_set_state(struct memsync_region *region, enum memsync_region_state state,
+			      const char *reason)
+{
+	lockdep_assert_held(&region->lock);
+	if (!reason)
+		reason = "";
+	if (region->state == MEMSYNC_REGION_GONE)
+		return;
+	if (region->state == state && !strcmp(region->reason, reason))
+		return;
+	trace_memsync_region_state(region->id, region->name, region->state, state);
+	WRITE_ONCE(region->state, state);
+	strscpy(region->reason, reason, sizeof(region->reason));
+	memsync_events->region_state(region);
+}
+
+int memsync_region_check_live(const struct memsync_region *region, struct netlink_ext_ack *extack)
+{
+	lockdep_assert_held(&region->lock);
+	if (region->state != MEMSYNC_REGION_GONE)
+		return 0;
+	NL_SET_ERR_MSG_FMT(extack, "region has ended: %.60s", region->reason);
+	return -ESHUTDOWN;
+}
+
+static bool may_take_ranges(const struct memsync_region *region)
+{
+	return region->state == MEMSYNC_REGION_NEW || region->state == MEMSYNC_REGION_WAITING;
+}
+
+/* Ranges are added before the start; those of an open sink answer an offer. */
+static int check_open_for_ranges(const struct memsync_region *region,
+				 struct netlink_ext_ack *extack)
+{
+	int err = memsync_region_check_live(region, extack);
+
+	if (err)
+		return err;
+	if (!may_take_ranges(region)) {
+		NL_SET_ERR_MSG(extack, "region is started: its ranges are fixed");
+		return -EBUSY;
+	}
+	if (region->state == MEMSYNC_REGION_WAITING && !region->offered) {
+		NL_SET_ERR_MSG(extack, "no source has offered this sink a geometry yet");
+		return -EAGAIN;
+	}
+	return 0;
+}
+
+/* ---- ranges ---- */
+
+/* Where a range that begins at @start belongs. */
+static unsigned int range_index(const struct memsync_region *region, unsigned long start)
+{
+	unsigned int low = 0, high = region->nr_ranges;
+
+	while (low < high) {
+		unsigned int mid = low + (high - low) / 2;
+
+		if (region->ranges[mid].start < start)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* The range that shares an address with [start, end), whose place is @index. */
+static const struct memsync_range *overlapping(const struct memsync_region *region,
+					       unsigned int index, unsigned long start,
+					       unsigned long end)
+{
+	const struct memsync_range *r = region->ranges + index;
+
+	if (index < region->nr_ranges && r->start < end)
+		return r;
+	if (index > 0 && r[-1].end > start)
+		return r - 1;
+	return NULL;
+}
+
+static int check_bounds(unsigned long start, unsigned long end, struct netlink_ext_ack *extack)
+{
+	if (start == end) {
+		NL_SET_ERR_MSG_FMT(extack, "range is empty: 0x%lx-0x%lx", start, end);
+		return -EINVAL;
+	}
+	if (start > end) {
+		NL_SET_ERR_MSG_FMT(extack, "range ends before it starts: 0x%lx-0x%lx", start, end);
+		return -EINVAL;
+	}
+	if (end > TASK_SIZE_MAX) {
+		NL_SET_ERR_MSG_FMT(extack, "not user memory: 0x%lx-0x%lx", start, end);
+		return -EINVAL;
+	}
+	if (!PAGE_ALIGNED(start) || !PAGE_ALIGNED(end)) {
+		NL_SET_ERR_MSG_FMT(extack, "not page-aligned; aligned it is 0x%lx-0x%lx",
+				   PAGE_ALIGN_DOWN(start), PAGE_ALIGN(end));
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int grow_ranges(struct memsync_region *region)
+{
+	unsigned int max = max(region->max_ranges * 2, 16U);
+	struct memsync_range *ranges;
+
+	if (region->nr_ranges < region->max_ranges)
+		return 0;
+	ranges = kvmalloc_array(max, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
+	if (!ranges)
+		return -ENOMEM;
+	memcpy(ranges, region->ranges, array_size(region->nr_ranges, sizeof(*ranges)));
+	kvfree(region->ranges);
+	region->ranges = ranges;
+	region->max_ranges = max;
+	return 0;
+}
+
+static void insert_range(struct memsync_region *region, unsigned int index, unsigned long start,
+			 unsigned long end)
+{
+	struct memsync_range *r = region->ranges + index;
+
+	memmove(r + 1, r, array_size(region->nr_ranges - index, sizeof(*r)));
+	r->start = start;
+	r->end = end;
+	r->offset = region->size;
+	region->size += end - start;
+	region->nr_ranges++;
+}
+
+static int append_range(struct memsync_region *region, unsigned long start, unsigned long end,
+			struct netlink_ext_ack *extack)
+{
+	unsigned int index = range_index(region, start);
+	const struct memsync_range *other = overlapping(region, index, start, end);
+	int err;
+
+	if (other) {
+		NL_SET_ERR_MSG_FMT(extack, "overlaps range 0x%lx-0x%lx", other->start, other->end);
+		return -EEXIST;
+	}
+	if (region->nr_ranges == MEMSYNC_MAX_RANGES) {
+		NL_SET_ERR_MSG(extack, "a region has at most "
+			       __stringify(MEMSYNC_MAX_RANGES) " ranges");
+		return -E2BIG;
+	}
+	err = grow_ranges(region);
+	if (!err)
+		insert_range(region, index, start, end);
+	return err;
+}
+
+int memsync_region_add_range(struct memsync_region *region, unsigned long start,
+			     unsigned long end, struct netlink_ext_ack *extack)
+{
+	int err = check_bounds(start, end, extack);
+
+	if (err)
+		return err;
+	mutex_lock(&region->lock);
+	err = check_open_for_ranges(region, extack);
+	if (!err)
+		err = append_range(region, start, end, extack);
+	mutex_unlock(&region->lock);
+	return err;
+}
+
+static int by_offset(const void *a, const void *b, const void *ranges)
+{
+	const struct memsync_range *r = ranges;
+	u64 left = r[*(const unsigned int *)a].offset;
+	u64 right = r[*(const unsigned int *)b].offset;
+
+	return left < right ? -1 : left > right;
+}
+
+static int order_ranges(struct memsync_region *region)
+{
+	unsigned int *order, i;
+
+	order = kvmalloc_array(region->nr_ranges, sizeof(*order), GFP_KERNEL_ACCOUNT);
+	if (!order)
+		return -ENOMEM;
+	for (i = 0; i < region->nr_ranges; i++)
+		order[i] = i;
+	sort_r(order, region->nr_ranges, sizeof(*order), by_offset, NULL, region->ranges);
+	kvfree(region->order);
+	region->order = order;
+	return 0;
+}
+
+const struct memsync_range *memsync_region_find(const struct memsync_region *region, u64 offset)
+{
+	unsigned int low = 0, high = region->order ? region->nr_ranges : 0;
+
+	while (low < high) {
+		unsigned int mid = low + (high - low) / 2;
+		const struct memsync_range *r = &region->ranges[region->order[mid]];
+
+		if (offset < r->offset)
+			high = mid;
+		else if (offset - r->offset >= r->end - r->start)
+			low = mid + 1;
+		else
+			return r;
+	}
+	return NULL;
+}
+
+/* ---- an open sink's geometry ---- */
+
+void memsync_region_offer(struct memsync_region *region, u64 *lengths, unsigned int nr)
+{
+	lockdep_assert_held(&region->lock);
+	kvfree(region->offered);
+	region->offered = lengths;
+	region->nr_offered = lengths ? nr : 0;
+	if (region->state != MEMSYNC_REGION_WAITING)
+		return;
+	region->nr_ranges = 0;
+	region->size = 0;
+}
+
+/* The ranges of an open sink are as long as its source said, one by one. */
+static int check_offer(const struct memsync_region *region, struct netlink_ext_ack *extack)
+{
+	unsigned int i;
+
+	if (region->state != MEMSYNC_REGION_WAITING)
+		return 0;
+	if (region->nr_ranges != region->nr_offered) {
+		NL_SET_ERR_MSG_FMT(extack, "has %u ranges where its source has %u",
+				   region->nr_ranges, region->nr_offered);
+		return -EINVAL;
+	}
+	for (i = 0; i < region->nr_ranges; i++) {
+		const struct memsync_range *r = &region->ranges[region->order[i]];
+
+		if (r->end - r->start == region->offered[i])
+			continue;
+		NL_SET_ERR_MSG_FMT(extack, "range %u has %lu bytes, its source's has %llu", i,
+				   r->end - r->start, region->offered[i]);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* ---- start ---- */
+
+static void track_ended(void *owner, const char *reason)
+{
+	memsync_region_end_async(owner, reason);
+}
+
+/* Never asked for with memsync_track_arm(). */
+static void track_dirtied(void *owner)
+{
+}
+
+static const struct memsync_track_ops track_ops = {
+	.dirtied = track_dirtied,
+	.ended = track_ended,
+};
+
+static int start_tracking(struct memsync_region *region, struct netlink_ext_ack *extack)
+{
+	struct memsync_track *track;
+
+	track = memsync_track_start(region->mm, region->ranges, region->nr_ranges, false,
+				    &track_ops, region, extack);
+	if (IS_ERR(track))
+		return PTR_ERR(track);
+	region->track = track;
+	return 0;
+}
+
+int memsync_region_watch(struct memsync_region *region)
+{
+	lockdep_assert_held(&region->lock);
+	if (region->track)
+		return 0;
+	if (region->state == MEMSYNC_REGION_GONE)
+		return -ESRCH;
+	return start_tracking(region, NULL);
+}
+
+void memsync_region_unwatch(struct memsync_region *region)
+{
+	lockdep_assert_held(&region->lock);
+	if (!region->track)
+		return;
+	region->past_write_faults += memsync_track_write_faults(region->track);
+	memsync_track_stop(region->track);
+	region->track = NULL;
+}
+
+static int check_startable(const struct memsync_region *region, struct netlink_ext_ack *extack)
+{
+	int err = check_open_for_ranges(region, extack);
+
+	if (err)
+		return err;
+	if (!region->nr_ranges) {
+		NL_SET_ERR_MSG(extack, "region has no ranges");
+		return -ENODATA;
+	}
+	return 0;
+}
+
+static int start(struct memsync_region *region, struct netlink_ext_ack *extack)
+{
+	bool sink = region->role == MEMSYNC_ROLE_SINK;
+	int err;
+
+	err = check_startable(region, extack);
+	if (err)
+		return err;
+	err = order_ranges(region);
+	if (err)
+		return err;
+	err = check_offer(region, extack);
+	if (err)
+		return err;
+	err = memsync_ranges_check(region->mm, region->ranges, region->nr_ranges, sink, extack);
+	if (err)
+		return err;
+	err = sink ? memsync_sink_watch(region, extack) : start_tracking(region, extack);
+	if (err)
+		return err;
+	memsync_region_set_state(region, MEMSYNC_REGION_ATTACHED, NULL);
+	return 0;
+}
+
+int memsync_region_start(struct memsync_region *region, struct netlink_ext_ack *extack)
+{
+	int err;
+
+	mutex_lock(&region->lock);
+	err = start(region, extack);
+	mutex_unlock(&region->lock);
+	if (!err)
+		wake_up_all(&region->answered);
+	return err;
+}
+
+/* ---- changes while it lives ---- */
+
+static int check_flags(const struct memsync_region *region, u32 flags,
+		       struct netlink_ext_ack *extack)
+{
+	if (flags & ~MEMSYNC_REGION_F_PAUSED & ~region->flags) {
+		NL_SET_ERR_MSG(extack, "only the paused flag can be changed");
+		return -EINVAL;
+	}
+	if (flags & MEMSYNC_REGION_F_PAUSED && region->role != MEMSYNC_ROLE_SOURCE) {
+		NL_SET_ERR_MSG(extack, "a sink ships nothing that could be paused");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+static void set_paused(struct memsync_region *region, bool paused)
+{
+	u32 flags = region->flags & ~MEMSYNC_REGION_F_PAUSED;
+
+	WRITE_ONCE(region->flags, paused ? flags | MEMSYNC_REGION_F_PAUSED : flags);
+}
+
+int memsync_region_set(struct memsync_region *region, const u32 *flags, const u32 *interval_us,
+		       struct netlink_ext_ack *extack)
+{
+	int err;
+
+	mutex_lock(&region->lock);
+	err = memsync_region_check_live(region, extack);
+	if (!err && flags)
+		err = check_flags(region, *flags, extack);
+	if (err)
+		goto unlock;
+	if (flags)
+		set_paused(region, *flags & MEMSYNC_REGION_F_PAUSED);
+	if (interval_us)
+		WRITE_ONCE(region->interval_us, *interval_us);
+	memsync_session_kick(region);
+	memsync_events->region_state(region);
+unlock:
+	mutex_unlock(&region->lock);
+	return err;
+}
+
+/* ---- end ---- */
+
+static void mark_gone(struct memsync_region *region, const char *reason)
+{
+	mutex_lock(&region->lock);
+	memsync_region_set_state(region, MEMSYNC_REGION_GONE, reason);
+	mutex_unlock(&region->lock);
+	wake_up_all(&region->answered);
+}
+
+static void stop_tracking(struct memsync_region *region)
+{
+	mutex_lock(&region->lock);
+	memsync_region_unwatch(region);
+	mutex_unlock(&region->lock);
+}
+
+static void drop_memory(struct memsync_region *region)
+{
+	mutex_lock(&region->lock);
+	mmdrop(region->mm);
+	region->mm = NULL;
+	mutex_unlock(&region->lock);
+}
+
+/*
+ * Teardown, in stages:
+ *
+ * 1. GONE: no request that looks at the state does anything with it any more.
+ *    Requests, peers' threads and connections may be under way.
+ * 2. Its sessions are stopped, without the lock, as their threads take it. No
+ *    thread uses the ranges or the mm now; upcalls of the region's own
+ *    track may still come, and find the end asked for or under way.
+ * 3. That track is stopped: the fault path knows the region no longer.
+ * 4. The mm is let go. The object itself stays, listed, for whoever wants to
+ *    know why it ended, until memsync_region_del(); a dump or a late end_work
+ *    may hold it a little longer.
+ */
+void memsync_region_end(struct memsync_region *region, const char *reason)
+{
+	mutex_lock(&region->end_lock);
+	if (region->mm) {
+		mark_gone(region, reason);
+		memsync_session_stop(region, reason);
+		stop_tracking(region);
+		drop_memory(region);
+	}
+	mutex_unlock(&region->end_lock);
+}
+
+static void end_work(struct work_struct *work)
+{
+	struct memsync_region *region = container_of(work, struct memsync_region, end_work);
+
+	memsync_region_end(region, region->end_reason);
+	memsync_region_put(region);
+}
+
+void memsync_region_end_async(struct memsync_region *region, const char *reason)
+{
+	if (atomic_xchg(&region->end_asked, 1))
+		return;
+	strscpy(region->end_reason, reason, sizeof(region->end_reason));
+	memsync_region_get(region);
+	queue_work(end_wq, &region->end_work);
+}
+
+/* ---- the object ---- */
+
+struct memsync_region *memsync_region_alloc(struct net *net,
+					    const struct memsync_region_params *p)
+{
+	struct memsync_region *region = kzalloc(sizeof(*region), GFP_KERNEL_ACCOUNT);
+
+	if (!region)
+		return NULL;
+	kref_init(&region->ref);
+	mutex_init(&region->end_lock);
+	INIT_WORK(&region->end_work, end_work);
+	mutex_init(&region->lock);
+	INIT_LIST_HEAD(&region->peers);
+	init_waitqueue_head(&region->answered);
+	strscpy(region->name, p->name, sizeof(region->name));
+	region->net = net;
+	region->role = p->role;
+	region->flags = p->flags;
+	region->interval_us = p->interval_us;
+	region->max_size = p->max_size;
+	region->pid = get_pid(p->pid);
+	region->pid_nr = p->pid_nr;
+	region->pid_start = p->pid_start;
+	region->user_ns = get_user_ns(p->mm->user_ns);
+	region->from = p->from;
+	region->nr_from = p->nr_from;
+	mmgrab(p->mm);
+	region->mm = p->mm;
+	region->state = p->flags & MEMSYNC_REGION_F_OPEN ? MEMSYNC_REGION_WAITING :
+							   MEMSYNC_REGION_NEW;
+	return region;
+}
+
+/* Nobody but look-ups under RCU, which fail from now on, knows it any more. */
+static void release(struct kref *ref)
+{
+	struct memsync_region *region = container_of(ref, struct memsync_region, ref);
+
+	if (region->mm)		/* was never listed */
+		mmdrop(region->mm);
+	put_user_ns(region->user_ns);
+	put_pid(region->pid);
+	kvfree(region->ranges);
+	kvfree(region->order);
+	kvfree(region->offered);
+	kfree(region->from);
+	kfree_rcu(region, rcu);
+}
+
+void memsync_region_put(struct memsync_region *region)
+{
+	kref_put(&region->ref, release);
+}
+
+int memsync_region_init(void)
+{
+	end_wq = alloc_workqueue("memsync_end", WQ_UNBOUND, 0);
+	return end_wq ? 0 : -ENOMEM;
+}
+
+void memsync_region_exit(void)
+{
+	destroy_workqueue(end_wq);
+}
