@@ -34,7 +34,6 @@ TRACE_DEFINE_ENUM(MEMSYNC_REGION_GONE);
 		{ MEMSYNC_REGION_GONE, "gone" })
 
 TRACE_EVENT(memsync_tracked_write,
-
 	    TP_PROTO(const struct mm_struct *mm, unsigned long addr, bool fast),
 
 	    TP_ARGS(mm, addr, fast),
@@ -53,7 +52,6 @@ TRACE_EVENT(memsync_tracked_write,
 );
 
 TRACE_EVENT(memsync_harvest,
-
 	    TP_PROTO(u64 pages, u64 ns),
 
 	    TP_ARGS(pages, ns),
@@ -70,7 +68,6 @@ TRACE_EVENT(memsync_harvest,
 );
 
 DECLARE_EVENT_CLASS(memsync_transfer,
-
 		    TP_PROTO(u32 region, u64 pages, u64 bytes),
 
 		    TP_ARGS(region, pages, bytes),
@@ -96,7 +93,6 @@ DEFINE_EVENT(memsync_transfer, memsync_apply,
 	     TP_PROTO(u32 region, u64 pages, u64 bytes), TP_ARGS(region, pages, bytes));
 
 TRACE_EVENT(memsync_region_state,
-
 	    TP_PROTO(u32 region, const char *name, int from, int to),
 
 	    TP_ARGS(region, name, from, to),

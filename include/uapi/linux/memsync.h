@@ -64,11 +64,11 @@ enum memsync_region_flags {
 };
 
 enum memsync_event_type {
-	MEMSYNC_EVENT_REGION_STATE = 1,	/* region-get's attributes, without ranges */
+	MEMSYNC_EVENT_REGION_STATE = 1,	/* region-get's attributes but DIRTY, STATS, FROM */
 	MEMSYNC_EVENT_REGION_DELETED,
 	MEMSYNC_EVENT_PEER_STATE,	/* peer-get's attributes */
 	MEMSYNC_EVENT_PEER_DELETED,
-	MEMSYNC_EVENT_GEOMETRY,		/* an open sink's source offers RANGE_LENGTH… */
+	MEMSYNC_EVENT_GEOMETRY,		/* an open sink's source offers LENGTH…, PAGES in all */
 	MEMSYNC_EVENT_BARRIER,		/* BARRIER_ID reached, or ERRNO and REASON */
 	MEMSYNC_EVENT_VERIFY,		/* verify done, or ERRNO and REASON */
 	MEMSYNC_EVENT_HELD,		/* a sink rests at BARRIER_ID, or ERRNO and REASON */
@@ -163,7 +163,7 @@ enum memsync_attr {
 	MEMSYNC_A_WIRE_MAX,		/* u32 */
 	MEMSYNC_A_FEATURES,		/* u64 */
 	MEMSYNC_A_HOOK_STATE,		/* u32, enum memsync_hook_state */
-	MEMSYNC_A_MAX_REGIONS,		/* u32 */
+	MEMSYNC_A_MAX_REGIONS,		/* u32, of one network namespace */
 	MEMSYNC_A_MAX_RANGES,		/* u32, of one region */
 	MEMSYNC_A_MAX_PEERS,		/* u32, of one region */
 
@@ -184,7 +184,7 @@ enum memsync_cmd {
 	MEMSYNC_CMD_REGION_START,	/* do */
 	MEMSYNC_CMD_REGION_GET,		/* do, dump */
 	MEMSYNC_CMD_RANGE_ADD,		/* do: START END; an open sink: its answer to the geometry event */
-	MEMSYNC_CMD_RANGE_GET,		/* dump of one region: START END OFFSET */
+	MEMSYNC_CMD_RANGE_GET,		/* dump of one region: START END OFFSET, or an offer's OFFSET LENGTH */
 	MEMSYNC_CMD_PEER_ADD,		/* do: ADDR [PEER_NAME] */
 	MEMSYNC_CMD_PEER_DEL,		/* do: ADDR [PEER_NAME] */
 	MEMSYNC_CMD_PEER_GET,		/* dump of one region */
