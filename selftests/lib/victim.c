@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * victim SIZE[,SIZE]… [huge]
+ *
+ * A process that knows nothing of memsync. Allocates private anonymous memory
+ * of these sizes (bytes, suffix K, M or G), prints each as START-END, then
+ * obeys one command a line on stdin, answering each with one line: a number,
+ * or "ok", or "error: …". Ends with its input.
+ *
+ *	fill RANGE SEED		all of a range; never zeros
+ *	write RANGE PAGE SEED	one page
+ *	zero RANGE PAGE NR
+ *	dontneed RANGE PAGE NR
+ *	unmap RANGE PAGE NR	in the middle or at an end
+ *	map RANGE PAGE NR	fresh memory over what is there
+ *	run THREADS		write at random everywhere until stop
+ *	stop			answers how many writes were made
+ *	faults			answers how many minor faults there were
+ *	touch RANGE		adds one to every page; answers minor faults taken
+ *	check RANGE SEED	answers how many pages differ from fill's
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define PAGE		4096UL
+#define HUGE		(2UL << 20)
+#define MAX_RANGES	64
+#define MAX_THREADS	16
+
+struct range {
+	unsigned char *start;
+	size_t size;
+};
+
+static struct range ranges[MAX_RANGES];
+static unsigned int nr_ranges;
+static pthread_t threads[MAX_THREADS];
+static unsigned int nr_threads;
+static atomic_bool stopping;
+static atomic_ulong writes;
+
+static uint64_t random_next(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+	return z ^ (z >> 31);
+}
+
+static void fill_page(unsigned char *page, uint64_t seed)
+{
+	uint64_t *word = (uint64_t *)page;
+	unsigned int i;
+
+	for (i = 0; i < PAGE / sizeof(*word); i++)
+		word[i] = random_next(&seed) | 1;
+}
+
+static bool page_is(const unsigned char *page, uint64_t seed)
+{
+	unsigned char should[PAGE];
+
+	fill_page(should, seed);
+	return !memcmp(page, should, PAGE);
+}
+
+static size_t parse_size(const char *text)
+{
+	char *end;
+	size_t size = strtoul(text, &end, 0);
+
+	switch (*end) {
+	case 'K': return size << 10;
+	case 'M': return size << 20;
+	case 'G': return size << 30;
+	}
+	return size;
+}
+
+static void allocate(char *sizes, bool huge)
+{
+	char *size, *area;
+
+	while ((size = strsep(&sizes, ",")) && nr_ranges < MAX_RANGES) {
+		struct range *r = &ranges[nr_ranges++];
+
+		r->size = parse_size(size);
+		/* With a hole behind it, so that ranges are mappings of their own. */
+		area = mmap(NULL, r->size + 2 * HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (area == MAP_FAILED) {
+			perror("mmap");
+			exit(1);
+		}
+		r->start = (unsigned char *)(((uintptr_t)area + HUGE - 1) & ~(HUGE - 1));
+		mprotect(r->start, r->size, PROT_READ | PROT_WRITE);
+		madvise(r->start, r->size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	}
+}
+
+static void *write_at_random(void *arg)
+{
+	uint64_t state = (uintptr_t)arg;
+	unsigned long done = 0;
+
+	while (!atomic_load_explicit(&stopping, memory_order_relaxed)) {
+		uint64_t n = random_next(&state);
+		struct range *r = &ranges[n % nr_ranges];
+
+		r->start[(n >> 8) % r->size] = n >> 3;
+		done++;
+	}
+	atomic_fetch_add(&writes, done);
+	return NULL;
+}
+
+static void run(unsigned int nr)
+{
+	atomic_store(&stopping, false);
+	for (nr_threads = 0; nr_threads < nr && nr_threads < MAX_THREADS; nr_threads++)
+		pthread_create(&threads[nr_threads], NULL, write_at_random,
+			       (void *)(uintptr_t)(nr_threads + 1));
+}
+
+static unsigned long stop(void)
+{
+	atomic_store(&stopping, true);
+	while (nr_threads)
+		pthread_join(threads[--nr_threads], NULL);
+	return atomic_load(&writes);
+}
+
+static long faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_minflt;
+}
+
+static long touch(const struct range *r)
+{
+	long before = faults();
+	size_t i;
+
+	for (i = 0; i < r->size; i += PAGE)
+		r->start[i]++;
+	return faults() - before;
+}
+
+static unsigned long check(const struct range *r, uint64_t seed)
+{
+	unsigned long different = 0;
+	size_t i;
+
+	for (i = 0; i < r->size; i += PAGE)
+		different += !page_is(r->start + i, seed + i / PAGE);
+	return different;
+}
+
+static int map(unsigned char *start, size_t length)
+{
+	return mmap(start, length, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED;
+}
+
+static int obey(const char *command, unsigned long *answer, const unsigned long *arg)
+{
+	struct range *r = &ranges[arg[0] % nr_ranges];
+	unsigned char *start = r->start + arg[1] * PAGE;
+	size_t length = arg[2] * PAGE, i;
+
+	*answer = -1UL;
+	if (!strcmp(command, "fill")) {
+		for (i = 0; i < r->size; i += PAGE)
+			fill_page(r->start + i, arg[1] + i / PAGE);
+	} else if (!strcmp(command, "write")) {
+		fill_page(start, arg[2]);
+	} else if (!strcmp(command, "zero")) {
+		memset(start, 0, length);
+	} else if (!strcmp(command, "dontneed")) {
+		return madvise(start, length, MADV_DONTNEED);
+	} else if (!strcmp(command, "unmap")) {
+		return munmap(start, length);
+	} else if (!strcmp(command, "map")) {
+		return map(start, length);
+	} else if (!strcmp(command, "run")) {
+		run(arg[0]);
+	} else if (!strcmp(command, "stop")) {
+		*answer = stop();
+	} else if (!strcmp(command, "faults")) {
+		*answer = faults();
+	} else if (!strcmp(command, "touch")) {
+		*answer = touch(r);
+	} else if (!strcmp(command, "check")) {
+		*answer = check(r, arg[1]);
+	} else {
+		errno = EINVAL;
+		return -1;
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int i;
+	char line[256];
+
+	if (argc < 2) {
+		fprintf(stderr, "usage: %s SIZE[,SIZE]... [huge]\n", argv[0]);
+		return 2;
+	}
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	allocate(argv[1], argc > 2 && !strcmp(argv[2], "huge"));
+	for (i = 0; i < nr_ranges; i++)
+		printf("0x%lx-0x%lx%s", (long)ranges[i].start,
+		       (long)ranges[i].start + ranges[i].size, i + 1 < nr_ranges ? "," : "\n");
+
+	while (fgets(line, sizeof(line), stdin)) {
+		unsigned long arg[3] = { }, answer;
+		char command[32] = "";
+
+		sscanf(line, "%31s %li %li %li", command, (long *)&arg[0], (long *)&arg[1],
+		       (long *)&arg[2]);
+		if (obey(command, &answer, arg))
+			printf("error: %s\n", strerror(errno));
+		else if (answer != -1UL)
+			printf("%lu\n", answer);
+		else
+			printf("ok\n");
+	}
+	return 0;
+}
