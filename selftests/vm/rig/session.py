@@ -307,7 +307,7 @@ def run(options, kernels, logs):
         for line in words:
             say(line)
         if session.judge():
-            session.tails(100)
+            session.tails(100 if isinstance(why, (Timeout, Died, NotUp)) else 15)
         return why.status
     finally:
         words = session.stop()
