@@ -27,6 +27,8 @@ struct walk {
 	struct mm_struct *mm;
 	struct memsync_harvest *h;	/* NULL: protect only */
 	struct vm_area_struct *vma;	/* last one used; valid under the mmap lock */
+	bool alone;			/* no other track of this memory */
+	bool elsewhere;			/* a piece is to be faulted in */
 	unsigned long flush_start;
 	unsigned long flush_end;
 
@@ -45,28 +47,57 @@ struct segment {
 	u64 offset;
 };
 
+/* The first set bit from @i on, or @end; the next one is mostly near. */
+static __always_inline unsigned int next_set(const unsigned long *bits, unsigned int i,
+					     unsigned int end)
+{
+	unsigned long word;
+
+	while (i < end) {
+		word = bits[i / BITS_PER_LONG] >> (i % BITS_PER_LONG);
+		if (word)
+			return min(i + (unsigned int)__ffs(word), end);
+		i = round_down(i, BITS_PER_LONG) + BITS_PER_LONG;
+	}
+	return end;
+}
+
+#define for_each_wanted(i, w, s)								\
+	for (i = next_set((w)->taken.dirty, (s)->first, (s)->first + (s)->nr);			\
+	     i < (s)->first + (s)->nr;								\
+	     i = next_set((w)->taken.dirty, i + 1, (s)->first + (s)->nr))
+
+static u64 offset_of(const struct segment *s, unsigned int i)
+{
+	return s->offset + ((u64)(i - s->first) << PAGE_SHIFT);
+}
+
 static struct memsync_piece *next_piece(struct walk *w)
 {
 	return &w->h->pieces[w->h->nr++];
 }
 
-static void found_page(struct walk *w, const struct segment *s, unsigned int i, struct page *page)
+static __always_inline void found_page(struct walk *w, const struct segment *s, unsigned int i,
+				       struct page *page)
 {
 	if (!w->h)
 		return;
-	if (page != PAGE_ELSEWHERE)
-		get_page(page);
-	*next_piece(w) = (struct memsync_piece){
-		.offset = s->offset + ((u64)(i - s->first) << PAGE_SHIFT),
-		.nr = 1,
-		.page = page,
-	};
+	get_page(page);
+	*next_piece(w) = (struct memsync_piece){ offset_of(s, i), 1, page };
+}
+
+static void found_elsewhere(struct walk *w, const struct segment *s, unsigned int i)
+{
+	if (!w->h)
+		return;
+	w->elsewhere = true;
+	*next_piece(w) = (struct memsync_piece){ offset_of(s, i), 1, PAGE_ELSEWHERE };
 }
 
 static void found_zeros(struct walk *w, const struct segment *s, unsigned int i)
 {
-	u64 offset = s->offset + ((u64)(i - s->first) << PAGE_SHIFT);
 	struct memsync_piece *last;
+	u64 offset = offset_of(s, i);
 
 	if (!w->h)
 		return;
@@ -74,7 +105,7 @@ static void found_zeros(struct walk *w, const struct segment *s, unsigned int i)
 	if (last && !last->page && last->offset + ((u64)last->nr << PAGE_SHIFT) == offset)
 		last->nr++;
 	else
-		*next_piece(w) = (struct memsync_piece){ .offset = offset, .nr = 1 };
+		*next_piece(w) = (struct memsync_piece){ offset, 1, NULL };
 }
 
 /* Another track may have been waiting to see this entry writable. */
@@ -103,30 +134,34 @@ static void distrust_entries(struct walk *w)
 		bitmap_fill(w->taken.dirty, MEMSYNC_BLOCK_PAGES);
 }
 
-static void visit_pte(struct walk *w, const struct segment *s, unsigned int i, pte_t *ptep)
+static void visit_not_present(struct walk *w, const struct segment *s, unsigned int i, pte_t pte)
+{
+	if (pte_none(pte))
+		found_zeros(w, s, i);
+	else
+		found_elsewhere(w, s, i);
+}
+
+/* @wanted: a hint says that it was written; else it is looked at. */
+static __always_inline void visit_pte(struct walk *w, const struct segment *s, unsigned int i,
+				      pte_t *ptep, bool wanted)
 {
 	unsigned long addr = w->addr + ((unsigned long)i << PAGE_SHIFT);
-	bool wanted = test_bit(i, w->taken.dirty);
 	pte_t pte = ptep_get(ptep);
 
-	if (pte_none(pte)) {
+	if (unlikely(!pte_present(pte))) {
 		if (wanted)
-			found_zeros(w, s, i);
-		return;
-	}
-	if (!pte_present(pte)) {
-		if (wanted)
-			found_page(w, s, i, PAGE_ELSEWHERE);
+			visit_not_present(w, s, i, pte);
 		return;
 	}
 	if (pte_write(pte)) {
 		ptep_set_wrprotect(w->mm, addr, ptep);
-		tell_others(w, addr);
-		wanted = true;
-	}
-	if (!wanted)
+		if (unlikely(!w->alone))
+			tell_others(w, addr);
+	} else if (!wanted) {
 		return;
-	if (pte_special(pte))		/* the zero page */
+	}
+	if (unlikely(pte_special(pte)))		/* the zero page */
 		found_zeros(w, s, i);
 	else
 		found_page(w, s, i, pte_page(pte));
@@ -134,25 +169,25 @@ static void visit_pte(struct walk *w, const struct segment *s, unsigned int i, p
 
 static void visit_ptes(struct walk *w, const struct segment *s, struct memsync_ptes *ptes)
 {
-	unsigned int i, end = s->first + s->nr;
+	unsigned int i;
 
 	distrust_entries(w);
-	if (w->taken.look) {
-		for (i = s->first; i < end; i++)
-			visit_pte(w, s, i, ptes->first + (i - s->first));
+	if (!w->taken.look) {
+		for_each_wanted(i, w, s)
+			visit_pte(w, s, i, ptes->first + (i - s->first), true);
 		return;
 	}
-	i = s->first;
-	for_each_set_bit_from(i, w->taken.dirty, end)
-		visit_pte(w, s, i, ptes->first + (i - s->first));
+	for (i = s->first; i < s->first + s->nr; i++)
+		visit_pte(w, s, i, ptes->first + (i - s->first),
+			  test_bit(i, w->taken.dirty));
 }
 
 static void visit_missing(struct walk *w, const struct segment *s)
 {
-	unsigned int i = s->first;
+	unsigned int i;
 
 	distrust_entries(w);
-	for_each_set_bit_from(i, w->taken.dirty, s->first + s->nr)
+	for_each_wanted(i, w, s)
 		found_zeros(w, s, i);
 }
 
@@ -177,16 +212,20 @@ static void protect_huge(struct walk *w, pmd_t *pmd)
 static bool visit_huge(struct walk *w, const struct segment *s, pmd_t *pmd)
 {
 	pmd_t pmdval = pmdp_get_lockless(pmd);
-	unsigned int i = s->first;
 	bool present = pmd_present(pmdval);
+	unsigned int i;
 
 	if (!memsync_pmd_is_huge(pmdval))
 		return false;
 	distrust_entries(w);
 	if (present && pmd_write(pmdval))
 		protect_huge(w, pmd);
-	for_each_set_bit_from(i, w->taken.dirty, s->first + s->nr)
-		found_page(w, s, i, present ? pmd_page(pmdval) + i : PAGE_ELSEWHERE);
+	for_each_wanted(i, w, s) {
+		if (present)
+			found_page(w, s, i, pmd_page(pmdval) + i);
+		else
+			found_elsewhere(w, s, i);
+	}
 	return true;
 }
 
@@ -249,9 +288,9 @@ static struct memsync_hole *get_hole(struct walk *w)
 static void visit_hole(struct walk *w, const struct segment *s)
 {
 	struct memsync_hole *hole = get_hole(w);
-	unsigned int i = s->first;
+	unsigned int i;
 
-	for_each_set_bit_from(i, w->taken.dirty, s->first + s->nr) {
+	for_each_wanted(i, w, s) {
 		found_zeros(w, s, i);
 		if (hole)
 			__set_bit(i, hole->pages);
@@ -348,6 +387,14 @@ static unsigned long visit_blocks(struct walk *w, unsigned long next)
 	return next;
 }
 
+/* A folio of one page spares the sum over its pages. */
+static int expected_refs(struct folio *folio)
+{
+	if (likely(!folio_test_large(folio)))
+		return folio_mapcount(folio) + folio_test_swapcache(folio);
+	return folio_expected_ref_count(folio);
+}
+
 /* References beyond mappings and caches, and beyond @own: somebody may write with no fault. */
 static bool has_excess_refs(struct folio *folio, unsigned int own)
 {
@@ -355,7 +402,7 @@ static bool has_excess_refs(struct folio *folio, unsigned int own)
 
 	smp_rmb();	/* a mapping that goes takes its reference along, in this order */
 	/* Off the LRU lists a folio is in a batch or isolated, which holds one reference. */
-	expected = folio_expected_ref_count(folio) + !folio_test_lru(folio) + own;
+	expected = expected_refs(folio) + !folio_test_lru(folio) + own;
 	smp_rmb();	/* and one that comes brings it */
 	after = folio_ref_count(folio);
 	return max(before, after) > expected;
@@ -378,7 +425,7 @@ static void keep_excess(struct walk *w)
 		if (!first->page || first->page == PAGE_ELSEWHERE)
 			continue;
 		folio = page_folio(first->page);
-		while (piece < end && same_folio(piece, folio))
+		while (folio_test_large(folio) && piece < end && same_folio(piece, folio))
 			piece++;
 		if (!folio_test_anon(folio) || !has_excess_refs(folio, piece - first))
 			continue;
@@ -469,6 +516,7 @@ static int walk_locked(struct walk *w, unsigned long *next)
 
 	if (err)
 		return err;
+	w->alone = list_is_singular(&w->track->m->tracks);
 	w->flush_start = ULONG_MAX;
 	w->flush_end = 0;
 	inc_tlb_flush_pending(w->mm);
@@ -519,6 +567,8 @@ static int fetch_elsewhere(struct walk *w)
 	unsigned int i, kept = 0;
 	int ret = 0;
 
+	if (!w->elsewhere)
+		return 0;
 	for (i = 0; i < h->nr; i++) {
 		struct memsync_piece piece = h->pieces[i];
 		int err = 0;

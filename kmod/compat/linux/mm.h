@@ -48,6 +48,7 @@ static inline int memsync_folio_expected_ref_count(struct folio *folio)
 	       memsync_folio_mapcount(folio);
 }
 
+#define folio_mapcount memsync_folio_mapcount
 #define folio_expected_ref_count memsync_folio_expected_ref_count
 #endif
 
