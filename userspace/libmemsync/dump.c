@@ -78,12 +78,13 @@ static int parse_region(struct nlmsghdr *nlh, struct nlattr **tb, void *item)
 
 static int parse_range(struct nlmsghdr *nlh, struct nlattr **tb, void *item)
 {
-	struct memsync_range *range = item;
+	struct ms_range *r = item;
 
 	(void)nlh;
-	range->start = ms_u64(tb[MEMSYNC_A_START]);
-	range->end = ms_u64(tb[MEMSYNC_A_END]);
-	range->offset = ms_u64(tb[MEMSYNC_A_OFFSET]);
+	r->range.start = ms_u64(tb[MEMSYNC_A_START]);
+	r->range.end = ms_u64(tb[MEMSYNC_A_END]);
+	r->range.offset = ms_u64(tb[MEMSYNC_A_OFFSET]);
+	r->length = ms_u64(tb[MEMSYNC_A_LENGTH]);
 	return 0;
 }
 
@@ -103,7 +104,6 @@ static int parse_listener(struct nlmsghdr *nlh, struct nlattr **tb, void *item)
 struct call {
 	union {
 		memsync_region_fn region;
-		memsync_range_fn range;
 		memsync_peer_fn peer;
 		memsync_listener_fn listener;
 	};
@@ -115,13 +115,6 @@ static int call_region(const void *item, void *arg)
 	const struct call *call = arg;
 
 	return call->region(item, call->arg);
-}
-
-static int call_range(const void *item, void *arg)
-{
-	const struct call *call = arg;
-
-	return call->range(item, call->arg);
 }
 
 static int call_peer(const void *item, void *arg)
@@ -146,12 +139,44 @@ int memsync_for_each_region(struct memsync *ms, memsync_region_fn fn, void *arg)
 	return for_each(ms, MEMSYNC_CMD_REGION_GET, 0, &list, call_region, &call);
 }
 
+static int by_offset(const void *a, const void *b)
+{
+	const struct ms_range *x = a, *y = b;
+
+	return x->range.offset < y->range.offset ? -1 : x->range.offset > y->range.offset;
+}
+
+int ms_ranges(struct memsync *ms, uint32_t id, struct ms_range **ranges, size_t *nr)
+{
+	struct list list = { .parse = parse_range, .item_size = sizeof(struct ms_range) };
+	int err;
+
+	err = dump(ms, MEMSYNC_CMD_RANGE_GET, id, &list);
+	if (err) {
+		free(list.items);
+		return err;
+	}
+	*ranges = (struct ms_range *)list.items;
+	*nr = list.nr;
+	if (list.nr)
+		qsort(list.items, list.nr, list.item_size, by_offset);
+	return 0;
+}
+
 int memsync_for_each_range(struct memsync *ms, uint32_t id, memsync_range_fn fn, void *arg)
 {
-	struct list list = { .parse = parse_range, .item_size = sizeof(struct memsync_range) };
-	struct call call = { .range = fn, .arg = arg };
+	struct ms_range *ranges;
+	size_t i, nr;
+	int err;
 
-	return for_each(ms, MEMSYNC_CMD_RANGE_GET, id, &list, call_range, &call);
+	err = ms_ranges(ms, id, &ranges, &nr);
+	if (err)
+		return err;
+	for (i = 0; !err && i < nr; i++)
+		if (!ranges[i].length)
+			err = fn(&ranges[i].range, arg);
+	free(ranges);
+	return err;
 }
 
 int memsync_for_each_peer(struct memsync *ms, uint32_t id, memsync_peer_fn fn, void *arg)

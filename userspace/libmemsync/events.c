@@ -156,7 +156,7 @@ static int take_lengths(struct nlmsghdr *nlh, struct storage *now)
 	nlmsg_for_each_attr(attr, nlh, GENL_HDRLEN, rest)
 		if (nla_type(attr) == MEMSYNC_A_LENGTH && nla_len(attr) == sizeof(uint64_t))
 			now->lengths[nr++] = nla_get_u64(attr);
-	now->event.lengths = now->lengths;
+	now->event.lengths = nr ? now->lengths : NULL;
 	now->event.nr_lengths = nr;
 	return 0;
 }

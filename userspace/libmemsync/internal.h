@@ -50,6 +50,16 @@ int ms_parse_addr(struct nlattr *nest, struct memsync_addr *addr);
 int ms_put_addr(struct nl_msg *msg, int attr, const struct memsync_addr *addr, bool prefix);
 void ms_copy_string(char *to, size_t size, struct nlattr *attr);
 
+/* dump.c */
+/* A range of a started region, or the length that an open sink was offered. */
+struct ms_range {
+	struct memsync_range range;
+	uint64_t length;	/* offered; 0: a range */
+};
+
+/* All of them by their offsets, to be freed. */
+int ms_ranges(struct memsync *ms, uint32_t id, struct ms_range **ranges, size_t *nr);
+
 /* region.c */
 struct ms_region_new {
 	const char *name;

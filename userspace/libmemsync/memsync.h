@@ -90,7 +90,6 @@ struct memsync_stats {
  * @max_size: bytes that an open sink takes at most, 0 without a limit
  * @pages: of all its ranges
  * @dirty: pages changed since they were last shipped
- * @lag_pages: dirty, or shipped and not yet applied
  * @barrier_id: last barrier reached, 0 if none was
  * @barrier_time: when, nanoseconds since the epoch
  * @mid_pass: the sink holds part of a pass: no consistent image now
@@ -111,7 +110,6 @@ struct memsync_region {
 	uint64_t max_size;
 	uint64_t pages;
 	uint64_t dirty;
-	uint64_t lag_pages;
 	uint64_t barrier_id;
 	uint64_t barrier_time;
 	bool mid_pass;
@@ -272,7 +270,11 @@ typedef int (*memsync_listener_fn)(const struct memsync_listener *listener, void
 /** memsync_for_each_region - all regions of this network namespace */
 int memsync_for_each_region(struct memsync *ms, memsync_region_fn fn, void *arg);
 
-/** memsync_for_each_range - the ranges of a region, in the order of the replica */
+/**
+ * memsync_for_each_range - the ranges of a region, in the order of the replica
+ *
+ * None of a sink that waits for its first source: see memsync_sink_offered().
+ */
 int memsync_for_each_range(struct memsync *ms, uint32_t id, memsync_range_fn fn, void *arg);
 
 /** memsync_for_each_peer - a source's peers, or a sink's connected source */
@@ -343,7 +345,8 @@ struct memsync_verify {
  * @peer: with MEMSYNC_EVENT_PEER_STATE and MEMSYNC_EVENT_PEER_DELETED
  * @listener: with MEMSYNC_EVENT_LISTENER
  * @verify: with MEMSYNC_EVENT_VERIFY
- * @lengths: of the ranges a source offers, with MEMSYNC_EVENT_GEOMETRY; bytes
+ * @lengths: of the ranges a source offers, with MEMSYNC_EVENT_GEOMETRY; bytes;
+ *	NULL where they are too many for an event
  * @nr_lengths: entries in @lengths
  *
  * Pointers are NULL with events of another type.
@@ -481,14 +484,13 @@ uint32_t memsync_sink_id(const struct memsync_sink *sink);
 struct memsync_events *memsync_sink_events(struct memsync_sink *sink);
 
 /**
- * memsync_sink_offer - the geometry that a source offers
- * @event: any event read from memsync_sink_events()
- * @lengths: set to the ranges' lengths, valid as long as @event
+ * memsync_sink_offered - the geometry that a source offers
+ * @lengths: set to the ranges' lengths, valid until the next call
+ * @nr: how many; 0: no source has come yet
  *
- * Return: how many ranges; 0: @event is something else.
+ * To be asked after MEMSYNC_EVENT_GEOMETRY, and where events were lost.
  */
-size_t memsync_sink_offer(const struct memsync_sink *sink, const struct memsync_event *event,
-			  const uint64_t **lengths);
+int memsync_sink_offered(struct memsync_sink *sink, const uint64_t **lengths, size_t *nr);
 
 /**
  * memsync_sink_accept - answer an offer with mapped, writable memory and start
@@ -497,7 +499,10 @@ size_t memsync_sink_offer(const struct memsync_sink *sink, const struct memsync_
 int memsync_sink_accept(struct memsync_sink *sink, const struct memsync_range *ranges,
 			size_t nr_ranges);
 
-/** memsync_sink_refuse - decline an offer; the source is told @reason */
+/**
+ * memsync_sink_refuse - decline an offer
+ * @reason: what the source is told, up to MEMSYNC_REASON_MAX bytes
+ */
 int memsync_sink_refuse(struct memsync_sink *sink, const char *reason);
 
 /**

@@ -202,7 +202,6 @@ int ms_parse_region(struct nlmsghdr *nlh, struct nlattr **tb, struct memsync_reg
 	region->max_size = ms_u64(tb[MEMSYNC_A_MAX_SIZE]);
 	region->pages = ms_u64(tb[MEMSYNC_A_PAGES]);
 	region->dirty = ms_u64(tb[MEMSYNC_A_DIRTY]);
-	region->lag_pages = ms_u64(tb[MEMSYNC_A_LAG_PAGES]);
 	region->barrier_id = ms_u64(tb[MEMSYNC_A_BARRIER_ID]);
 	region->barrier_time = ms_u64(tb[MEMSYNC_A_BARRIER_TIME]);
 	region->mid_pass = tb[MEMSYNC_A_MID_PASS] && nla_get_u8(tb[MEMSYNC_A_MID_PASS]);

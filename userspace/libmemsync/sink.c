@@ -12,6 +12,7 @@ struct memsync_sink {
 	struct memsync_events *events;
 	uint32_t id;
 	bool ended;
+	uint64_t *offered;
 };
 
 static int register_open(struct memsync *ms, const struct memsync_sink_opts *o, uint32_t *id)
@@ -67,13 +68,25 @@ struct memsync_events *memsync_sink_events(struct memsync_sink *sink)
 	return sink->events;
 }
 
-size_t memsync_sink_offer(const struct memsync_sink *sink, const struct memsync_event *event,
-			  const uint64_t **lengths)
+int memsync_sink_offered(struct memsync_sink *sink, const uint64_t **lengths, size_t *nr)
 {
-	if (event->type != MEMSYNC_EVENT_GEOMETRY || event->region->id != sink->id)
-		return 0;
-	*lengths = event->lengths;
-	return event->nr_lengths;
+	struct ms_range *ranges;
+	size_t i;
+	int err;
+
+	err = ms_ranges(sink->ms, sink->id, &ranges, nr);
+	if (err)
+		return err;
+	free(sink->offered);
+	sink->offered = calloc(*nr + 1, sizeof(*sink->offered));
+	for (i = 0; sink->offered && i < *nr && ranges[i].length; i++)
+		sink->offered[i] = ranges[i].length;
+	free(ranges);
+	if (!sink->offered)
+		return ms_fail(sink->ms, -ENOMEM, "out of memory");
+	*nr = i;
+	*lengths = sink->offered;
+	return 0;
 }
 
 int memsync_sink_accept(struct memsync_sink *sink, const struct memsync_range *ranges,
@@ -82,16 +95,24 @@ int memsync_sink_accept(struct memsync_sink *sink, const struct memsync_range *r
 	return ms_region_populate(sink->ms, sink->id, ranges, nr_ranges);
 }
 
+/* It is shown on the source's terminals, so the module takes no control characters. */
+static void copy_reason(char text[MEMSYNC_REASON_MAX + 1], const char *reason)
+{
+	size_t i;
+
+	for (i = 0; i < MEMSYNC_REASON_MAX && reason[i]; i++)
+		text[i] = reason[i] < ' ' || reason[i] > '~' ? '?' : reason[i];
+	text[i] = '\0';
+}
+
 int memsync_sink_refuse(struct memsync_sink *sink, const char *reason)
 {
 	struct nl_msg *msg = ms_region_msg(sink->ms, MEMSYNC_CMD_REFUSE, 0, sink->id);
 	char text[MEMSYNC_REASON_MAX + 1];
 
-	if (msg) {
-		strncpy(text, reason, sizeof(text) - 1);
-		text[sizeof(text) - 1] = '\0';
-		nla_put_string(msg, MEMSYNC_A_REASON, text);
-	}
+	copy_reason(text, reason);
+	if (msg && nla_put_string(msg, MEMSYNC_A_REASON, text))
+		return ms_full(sink->ms, msg);
 	return ms_do(sink->ms, msg);
 }
 
@@ -108,5 +129,6 @@ void memsync_sink_close(struct memsync_sink *sink)
 	if (!sink->ended)
 		ms_region_undo(sink->ms, sink->id);
 	memsync_events_close(sink->events);
+	free(sink->offered);
 	free(sink);
 }

@@ -13,13 +13,40 @@
 #include "receive.h"
 #include "units.h"
 
-/* Answers a source's offer; 1: answered with no, so it is over. */
-static int answer(struct receiving *rx, const uint64_t *lengths, size_t nr)
+#define REFUSE_NS	3000000000ULL
+
+static int found(const struct memsync_peer *peer, void *arg)
+{
+	(void)peer;
+	(void)arg;
+	return 1;
+}
+
+/* The reason has to reach the source before the region goes, and its connection with it. */
+static void refuse(struct receiving *rx, const char *reason)
+{
+	uint64_t end = out_monotonic() + REFUSE_NS;
+
+	if (memsync_sink_refuse(rx->sink, reason))
+		return;
+	while (memsync_for_each_peer(rx->ctl->ms, memsync_sink_id(rx->sink), found, NULL) == 1 &&
+	       out_monotonic() < end)
+		usleep(20000);
+}
+
+/* Answers a source's offer. With no, it is over. */
+static int answer(struct receiving *rx)
 {
 	struct problem p = { };
+	const uint64_t *lengths;
+	size_t nr;
 
+	if (memsync_sink_offered(rx->sink, &lengths, &nr))
+		return ctl_fail_lib(rx->ctl, "receive %s", rx->args->name);
+	if (!nr)	/* not yet, or gone again */
+		return EXIT_DONE;
 	if (replica_map(&rx->replica, lengths, nr, rx->args->max_size, &p)) {
-		memsync_sink_refuse(rx->sink, p.text);
+		refuse(rx, p.text);
 		return ctl_problem(rx->ctl, &p);
 	}
 	if (memsync_sink_accept(rx->sink, rx->replica.ranges, rx->replica.nr_ranges))
@@ -30,15 +57,10 @@ static int answer(struct receiving *rx, const uint64_t *lengths, size_t nr)
 
 static int take_event(struct receiving *rx, const struct memsync_event *event)
 {
-	const uint64_t *lengths;
-	size_t nr;
-
 	if (event->region->id != memsync_sink_id(rx->sink))
 		return EXIT_DONE;
-	if (event->type == MEMSYNC_EVENT_GEOMETRY && !rx->replica.memory) {
-		nr = memsync_sink_offer(rx->sink, event, &lengths);
-		return answer(rx, lengths, nr);
-	}
+	if (event->type == MEMSYNC_EVENT_GEOMETRY && !rx->replica.memory)
+		return answer(rx);
 	if (event->type == MEMSYNC_EVENT_REGION_DELETED) {
 		rx->ended = true;
 		receive_print_end(rx, "unregistered");
@@ -62,9 +84,8 @@ static int take_events(struct receiving *rx)
 			status = take_event(rx, event);
 		else if (ret != -ENOBUFS)
 			status = ctl_fail_lib(rx->ctl, "receive %s", rx->args->name);
-		else if (!rx->replica.memory)
-			status = ctl_fail(rx->ctl, "receive %s: too many events at once, and a source's offer may be among those lost",
-					  rx->args->name);
+		else if (!rx->replica.memory)	/* an offer may be among those lost */
+			status = answer(rx);
 	}
 	return status;
 }
@@ -96,7 +117,7 @@ static int look(struct receiving *rx)
 	if (rx->last.state == MEMSYNC_REGION_GONE)
 		return gone(rx);
 	if (rx->last.state == MEMSYNC_REGION_SYNCING)
-		progress_show(&rx->progress, &rx->last);
+		progress_show(&rx->progress, &rx->last, 0);
 	return EXIT_DONE;
 }
 

@@ -3,21 +3,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "ctl.h"
 #include "out.h"
 #include "units.h"
 
 #define DEFAULT_TIMEOUT_MS	30000
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
 
 static void print_done(const struct ctl *ctl, const struct memsync_region *region, uint64_t id,
 		       uint64_t ns)
@@ -40,7 +31,7 @@ static void print_done(const struct ctl *ctl, const struct memsync_region *regio
 
 static int run(struct ctl *ctl, const struct memsync_region *region, int timeout_ms)
 {
-	uint64_t id = 0, begin = now_ns();
+	uint64_t id = 0, begin = out_monotonic();
 	int err;
 
 	if (region->role == MEMSYNC_ROLE_SINK)
@@ -52,7 +43,7 @@ static int run(struct ctl *ctl, const struct memsync_region *region, int timeout
 				   out_safe(region->name), id, timeout_ms / 1e3);
 	if (err)
 		return ctl_fail_lib(ctl, "sync %s", region->name);
-	print_done(ctl, region, id, now_ns() - begin);
+	print_done(ctl, region, id, out_monotonic() - begin);
 	return EXIT_DONE;
 }
 
@@ -65,12 +56,12 @@ int cmd_sync(struct ctl *ctl, int argc, char **argv)
 	int c, status, timeout_ms = DEFAULT_TIMEOUT_MS;
 	struct memsync_region *region;
 	const char *name;
-	struct problem p;
+	struct problem p = { };
 
 	while ((c = ctl_getopt(ctl, argc, argv, options)) != -1) {
 		if (c != 't')
 			return ctl->status;
-		if (unit_read_timeout(optarg, &timeout_ms, &p))
+		if (unit_read_timeout(optarg, &timeout_ms, "--timeout", &p))
 			return ctl_usage(ctl, "%s", p.text);
 	}
 	name = ctl_name_arg(ctl, argc, argv);

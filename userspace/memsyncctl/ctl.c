@@ -51,10 +51,8 @@ int ctl_getopt(struct ctl *ctl, int argc, char **argv, const struct option *opti
 
 	with_common(all, options);
 	opterr = 0;
-	do {
+	do {	/* main() has seen -j */
 		c = getopt_long(argc, argv, ":jh", all, NULL);
-		if (c == 'j')
-			ctl->json = true;
 	} while (c == 'j');
 	if (c == 'h')
 		return help(ctl);
@@ -97,6 +95,7 @@ int ctl_find(struct ctl *ctl, const char *name, bool sink, struct memsync_region
 		return EXIT_FAILED;
 	err = memsync_region_find(ctl->ms, name, sink ? MEMSYNC_ROLE_SINK : 0, region);
 	if (err)
-		return ctl_fail_lib(ctl, "%s%s", sink ? "sink " : "", name);
+		return ctl_fail_attr(ctl, memsync_error_attr(ctl->ms), "%s",
+				     memsync_error(ctl->ms));
 	return EXIT_DONE;
 }

@@ -5,6 +5,17 @@
 
 #include "ctl.h"
 
+/* Known before anything can go wrong, wherever it stands. */
+static bool wants_json(char **argv)
+{
+	while (*argv && strcmp(*argv, "--")) {
+		if (!strcmp(*argv, "-j") || !strcmp(*argv, "--json"))
+			return true;
+		argv++;
+	}
+	return false;
+}
+
 /* Options before the command. NULL: all is said and done. */
 static const char *leading_options(struct ctl *ctl, int *argc, char ***argv)
 {
@@ -12,7 +23,7 @@ static const char *leading_options(struct ctl *ctl, int *argc, char ***argv)
 		const char *option = (*argv)[1];
 
 		if (!strcmp(option, "-j") || !strcmp(option, "--json")) {
-			ctl->json = true;
+			/* wants_json() has seen it */
 		} else if (!strcmp(option, "-h") || !strcmp(option, "--help")) {
 			return "help";
 		} else if (!strcmp(option, "-V") || !strcmp(option, "--version")) {
@@ -34,6 +45,7 @@ int main(int argc, char **argv)
 	const char *name;
 	int status;
 
+	ctl.json = wants_json(argv);
 	name = leading_options(&ctl, &argc, &argv);
 	if (!name)
 		return ctl.status;

@@ -77,6 +77,24 @@ const char *out_iso_time(char text[OUT_TIME_TEXT], uint64_t ns)
 	return text;
 }
 
+static uint64_t read_clock(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+uint64_t out_now(void)
+{
+	return read_clock(CLOCK_REALTIME);
+}
+
+uint64_t out_monotonic(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
 void out_time(struct json_object *obj, const char *key, uint64_t ns)
 {
 	char text[OUT_TIME_TEXT];

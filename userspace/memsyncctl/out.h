@@ -37,6 +37,10 @@ char *out_json_text(struct json_object *obj, bool pretty);
 #define OUT_TIME_TEXT	40
 const char *out_iso_time(char text[OUT_TIME_TEXT], uint64_t ns);
 
+/* Nanoseconds of the wall clock, and of the monotonic one. */
+uint64_t out_now(void);
+uint64_t out_monotonic(void);
+
 /* A row of a list under a heading: "  label       text" */
 void out_row(const char *label, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

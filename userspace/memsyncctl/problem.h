@@ -6,7 +6,8 @@
 struct problem {
 	/*
 	 * The netlink attribute with which the kernel would have refused it:
-	 * the command then fails. NULL: it was not understood, a usage error.
+	 * the command then fails. Empty: it fails for a reason of its own.
+	 * NULL: it was not understood, a usage error.
 	 */
 	const char *attr;
 	char text[640];

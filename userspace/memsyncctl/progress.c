@@ -2,7 +2,6 @@
 /* How far a first pass has come. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "out.h"
@@ -12,14 +11,6 @@
 
 #define TICK_MS		250
 #define IDLE_MS		5000
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
 
 void progress_init(struct progress *pr, const struct ctl *ctl)
 {
@@ -33,18 +24,19 @@ int progress_interval(const struct progress *pr)
 	return pr->on ? TICK_MS : IDLE_MS;
 }
 
-uint64_t progress_done(const struct memsync_region *region)
+/* Pages that are at the sink, as far as it is known. */
+static uint64_t pages_done(const struct memsync_region *region, uint64_t lag)
 {
 	uint64_t done = region->stats.applied_pages;
 
 	if (region->role == MEMSYNC_ROLE_SOURCE)
-		return region->pages > region->lag_pages ? region->pages - region->lag_pages : 0;
+		return region->pages > lag ? region->pages - lag : 0;
 	return done < region->pages ? done : region->pages;
 }
 
 static void print_rate(const struct progress *pr, uint64_t done, uint64_t left)
 {
-	uint64_t ns = now_ns() - pr->begin_ns, pages = done - pr->begin_pages;
+	uint64_t ns = out_monotonic() - pr->begin_ns, pages = done - pr->begin_pages;
 	char rate[UNIT_TEXT], rest[UNIT_TEXT];
 	double per_second;
 
@@ -56,15 +48,15 @@ static void print_rate(const struct progress *pr, uint64_t done, uint64_t left)
 		fprintf(stderr, ", %s left", unit_time(rest, left / per_second * 1e9));
 }
 
-void progress_show(struct progress *pr, const struct memsync_region *region)
+void progress_show(struct progress *pr, const struct memsync_region *region, uint64_t lag)
 {
-	uint64_t done = progress_done(region);
+	uint64_t done = pages_done(region, lag);
 	char size[UNIT_TEXT];
 
 	if (!pr->on || !region->pages)
 		return;
 	if (!pr->begin_ns || done < pr->begin_pages) {
-		pr->begin_ns = now_ns();
+		pr->begin_ns = out_monotonic();
 		pr->begin_pages = done;
 	}
 	fprintf(stderr, "\r\033[K%s: %s, %" PRIu64 " of %" PRIu64 " pages (%s), %u %%",

@@ -20,11 +20,9 @@ struct progress {
 void progress_init(struct progress *pr, const struct ctl *ctl);
 /* How long to wait for an event before the line is due again; milliseconds. */
 int progress_interval(const struct progress *pr);
-void progress_show(struct progress *pr, const struct memsync_region *region);
+/* @lag: pages that the slowest peer has not got; of sources. */
+void progress_show(struct progress *pr, const struct memsync_region *region, uint64_t lag);
 /* Before anything else is printed. */
 void progress_clear(struct progress *pr);
-
-/* Pages of the region that are at the sink, as far as it is known. */
-uint64_t progress_done(const struct memsync_region *region);
 
 #endif /* _CTL_PROGRESS_H */

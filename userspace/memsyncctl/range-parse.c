@@ -43,12 +43,25 @@ static int read_address(const char *text, bool maps_style, uint64_t *value, stru
 	return unit_read_bytes(text, "address", value, p);
 }
 
+/* Digits that are aligned as hex were copied from /proc/PID/maps, likely. */
+static bool meant_as_hex(const struct range_arg *arg, const char *text, uint64_t mask)
+{
+	const char *dash = strchr(text, '-');
+
+	return arg->digits_only && dash &&
+	       !((strtoull(text, NULL, 16) | strtoull(dash + 1, NULL, 16)) & mask);
+}
+
 static int check_aligned(const struct range_arg *arg, const char *text, struct problem *p)
 {
 	uint64_t page = sysconf(_SC_PAGESIZE), mask = page - 1;
 
 	if (!((arg->start | arg->end) & mask))
 		return 0;
+	if (meant_as_hex(arg, text, mask))
+		return problem_attr(p, "start",
+				    "range %s is read as decimal and is not aligned to pages: write 0x%.*s-0x%s for hex",
+				    text, (int)strcspn(text, "-"), text, strchr(text, '-') + 1);
 	return problem_attr(p, arg->start & mask ? "start" : "end",
 		       "range %s is not aligned to pages of %" PRIu64
 		       " bytes; the aligned range is 0x%" PRIx64 "-0x%" PRIx64,

@@ -98,7 +98,7 @@ static void state_json(const struct memsync_region *region)
 	out_string(obj, "name", region->name);
 	out_string(obj, "state", memsync_region_state_name(region->state));
 	out_string(obj, "reason", region->reason);
-	out_number(obj, "applied_pages", region->stats.applied_pages);
+	out_number(obj, "pages", region->pages);
 	json_object_object_add(obj, "last_barrier",
 			       barrier_json(region->barrier_id, region->barrier_time));
 	out_json_line(obj);

@@ -56,7 +56,7 @@ static int take_value(struct register_args *args, int c, struct problem *p)
 	case 'i':
 		return unit_read_interval(optarg, &args->interval_ns, p);
 	default:
-		return unit_read_timeout(optarg, &args->timeout_ms, p);
+		return unit_read_timeout(optarg, &args->timeout_ms, "--timeout", p);
 	}
 }
 

@@ -19,11 +19,11 @@ static int open_file(struct replica *r, bool resume, struct problem *p)
 	r->fd = open(r->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	r->created = r->fd >= 0;
 	if (r->fd < 0 && errno == EEXIST && !resume)
-		return problem_attr(p, "file", "%s exists; --resume goes on with it", r->path);
+		return problem_attr(p, "", "%s exists; --resume goes on with it", r->path);
 	if (r->fd < 0 && errno == EEXIST)
 		r->fd = open(r->path, O_RDWR | O_CLOEXEC | O_NOCTTY);
 	if (r->fd < 0)
-		return problem_attr(p, "file", "%s: %s", r->path, strerror(errno));
+		return problem_attr(p, "", "%s: %s", r->path, strerror(errno));
 	return 0;
 }
 
@@ -32,11 +32,11 @@ static int check_file(struct replica *r, struct problem *p)
 	struct stat st;
 
 	if (fstat(r->fd, &st))
-		return problem_attr(p, "file", "%s: %s", r->path, strerror(errno));
+		return problem_attr(p, "", "%s: %s", r->path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return problem_attr(p, "file", "%s is no regular file", r->path);
+		return problem_attr(p, "", "%s is no regular file", r->path);
 	if (flock(r->fd, LOCK_EX | LOCK_NB))
-		return problem_attr(p, "file", "%s is in use by another receive", r->path);
+		return problem_attr(p, "", "%s is in use by another receive", r->path);
 	/* One of no length was never filled: its receive ended before a source came. */
 	r->resumed = st.st_size;
 	r->size = st.st_size;
@@ -90,10 +90,10 @@ static int size_file(struct replica *r, uint64_t size, struct problem *p)
 	if (err == EOPNOTSUPP)
 		err = posix_fallocate(r->fd, 0, size);
 	if (err)
-		return problem_attr(p, "file", "no room for %s in %s: %s", unit_bytes(text, size),
+		return problem_attr(p, "", "no room for %s in %s: %s", unit_bytes(text, size),
 				    r->path, strerror(err));
 	if (fsync(r->fd) || directory_sync(r->path))
-		return problem_attr(p, "file", "%s: %s", r->path, strerror(errno));
+		return problem_attr(p, "", "%s: %s", r->path, strerror(errno));
 	return 0;
 }
 
@@ -143,7 +143,7 @@ int replica_close(struct replica *r, struct problem *p)
 	int err = 0;
 
 	if (r->path && r->memory && (msync(r->memory, r->size, MS_SYNC) || fsync(r->fd)))
-		err = problem_attr(p, "file", "%s: %s", r->path, strerror(errno));
+		err = problem_attr(p, "", "%s: %s", r->path, strerror(errno));
 	if (r->memory)
 		munmap(r->memory, r->size);
 	else if (r->created && r->fd >= 0)

@@ -109,7 +109,6 @@ struct json_object *shown_json(const struct shown *shown)
 	json_object_object_add(obj, "ranges", ranges_json(shown));
 	out_number(obj, "pages", r->pages);
 	out_number(obj, "dirty", r->dirty);
-	out_number(obj, "lag_pages", r->lag_pages);
 	json_object_object_add(obj, "from", from_json(r));
 	json_object_object_add(obj, "peers", peers_json(shown));
 	json_object_object_add(obj, "last_barrier", barrier_json(r->barrier_id, r->barrier_time));

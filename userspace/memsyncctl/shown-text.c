@@ -149,6 +149,18 @@ void shown_text(const struct shown *shown)
 	text_stats(r);
 }
 
+/* Pages that the slowest peer has not got. */
+static uint64_t most_behind(const struct shown *shown)
+{
+	uint64_t most = shown->nr_peers ? 0 : shown->region.dirty;
+	size_t i;
+
+	for (i = 0; i < shown->nr_peers; i++)
+		if (shown->peers[i].lag_pages > most)
+			most = shown->peers[i].lag_pages;
+	return most;
+}
+
 static void table_region(struct table *t, const struct shown *shown)
 {
 	const struct memsync_region *r = &shown->region;
@@ -167,7 +179,7 @@ static void table_region(struct table *t, const struct shown *shown)
 		  memsync_region_state_name(r->state), pid,
 		  unit_bytes(size, page_bytes(r->pages)),
 		  r->role == MEMSYNC_ROLE_SINK ? "-" :
-		  unit_bytes(behind, page_bytes(r->lag_pages)), peer, NULL);
+		  unit_bytes(behind, page_bytes(most_behind(shown))), peer, NULL);
 }
 
 void shown_table(const struct shown *shown, size_t nr)

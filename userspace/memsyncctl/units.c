@@ -155,12 +155,12 @@ int unit_read_interval(const char *text, uint64_t *ns, struct problem *p)
 {
 	if (unit_read_time(text, "--interval", ns, p))
 		return -1;
-	if (*ns < 1000 || *ns > 3600 * 1000000000ULL)
-		return problem(p, "--interval %s is not between 1us and an hour", text);
+	if (*ns < 1000 || *ns > 60 * 1000000000ULL)
+		return problem(p, "--interval %s is not between 1us and 60s", text);
 	return 0;
 }
 
-int unit_read_timeout(const char *text, int *ms, struct problem *p)
+int unit_read_timeout(const char *text, int *ms, const char *what, struct problem *p)
 {
 	const char *end = "";
 	double value, unit;
@@ -168,9 +168,9 @@ int unit_read_timeout(const char *text, int *ms, struct problem *p)
 	value = read_decimal(text, &end);
 	unit = *end ? time_unit(end) : 1e9;
 	if (value < 0 || !unit)
-		return problem(p, "--timeout '%s' is no number of seconds", text);
+		return problem(p, "%s '%s' is no number of seconds", what, text);
 	if (value * unit / 1e6 >= INT_MAX)
-		return problem(p, "--timeout '%s' is too long: 24 days at most", text);
+		return problem(p, "%s '%s' is too long: 24 days at most", what, text);
 	*ms = value * unit / 1e6 + 0.5;
 	return 0;
 }

@@ -21,9 +21,9 @@ int unit_read_u64(const char *text, const char *what, uint64_t *value, struct pr
 int unit_read_bytes(const char *text, const char *what, uint64_t *value, struct problem *p);
 /* "10ms", "500us", "1.5s"; @ns must fit. */
 int unit_read_time(const char *text, const char *what, uint64_t *ns, struct problem *p);
-/* The same between 1 us and an hour, for --interval. */
+/* The same between 1 us and 60 s, for --interval. */
 int unit_read_interval(const char *text, uint64_t *ns, struct problem *p);
-/* Seconds with or without a unit, for --timeout; at most 24 days. */
-int unit_read_timeout(const char *text, int *ms, struct problem *p);
+/* Seconds with or without a unit, for --timeout and the like; at most 24 days. */
+int unit_read_timeout(const char *text, int *ms, const char *what, struct problem *p);
 
 #endif /* _CTL_UNITS_H */

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "addr.h"
 #include "out.h"
@@ -21,35 +20,46 @@ struct waiting {
 
 static int64_t now_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+	return out_monotonic() / 1000000;
 }
 
-static int take_failed(const struct memsync_peer *peer, void *arg)
+struct peers {
+	uint64_t lag;			/* of the slowest */
+	struct memsync_peer failed;	/* one that refused for good */
+	bool any_failed;
+};
+
+static int take_peer(const struct memsync_peer *peer, void *arg)
 {
-	if (peer->state != MEMSYNC_PEER_FAILED)
-		return 0;
-	*(struct memsync_peer *)arg = *peer;
-	return 1;
+	struct peers *peers = arg;
+
+	if (peer->lag_pages > peers->lag)
+		peers->lag = peer->lag_pages;
+	if (peer->state == MEMSYNC_PEER_FAILED) {
+		peers->failed = *peer;
+		peers->any_failed = true;
+	}
+	return 0;
 }
 
 /* A peer that refused for good will not come: the rest would be waiting in vain. */
 static int check_peers(struct waiting *w, const struct memsync_region *region)
 {
-	struct memsync_peer peer = { };
+	struct peers peers = { };
 	char addr[ADDR_TEXT];
-	int ret;
 
-	ret = memsync_for_each_peer(w->ctl->ms, w->id, take_failed, &peer);
-	if (ret < 0)
+	if (memsync_for_each_peer(w->ctl->ms, w->id, take_peer, &peers)) {
+		progress_clear(&w->progress);
 		return ctl_fail_lib(w->ctl, "%s", region->name);
-	if (!ret)
+	}
+	if (!peers.any_failed) {
+		progress_show(&w->progress, region, peers.lag);
 		return EXIT_DONE;
+	}
 	progress_clear(&w->progress);
 	return ctl_fail(w->ctl, "%s stays registered, but peer %s refused it: %s", region->name,
-			addr_text(addr, &peer.addr), peer.reason[0] ? peer.reason : "no reason");
+			addr_text(addr, &peers.failed.addr),
+			peers.failed.reason[0] ? peers.failed.reason : "no reason");
 }
 
 static int judge(struct waiting *w, const struct memsync_region *region)
@@ -58,11 +68,11 @@ static int judge(struct waiting *w, const struct memsync_region *region)
 		w->done = true;
 		return EXIT_DONE;
 	}
-	if (region->state == MEMSYNC_REGION_GONE)
-		return ctl_fail(w->ctl, "%s ended: %s", region->name,
-				region->reason[0] ? region->reason : "no reason");
-	progress_show(&w->progress, region);
-	return check_peers(w, region);
+	if (region->state != MEMSYNC_REGION_GONE)
+		return check_peers(w, region);
+	progress_clear(&w->progress);
+	return ctl_fail(w->ctl, "%s ended: %s", region->name,
+			region->reason[0] ? region->reason : "no reason");
 }
 
 static int look(struct waiting *w)
