@@ -48,21 +48,32 @@ size_t memsync_session_tracking_bytes(struct memsync_region *region);
 int memsync_barrier_start(struct memsync_region *region, u64 *id, struct netlink_ext_ack *extack);
 int memsync_verify_start(struct memsync_region *region, struct netlink_ext_ack *extack);
 
-/* ---- sink ---- */
+/* ---- sink; the callers do not hold region->lock unless said otherwise ---- */
 
-/* Asks the sink to rest after the pass it is in; event held. The hold ends by itself after @timeout_ms. */
-int memsync_sink_hold(struct memsync_region *region, u32 timeout_ms, struct netlink_ext_ack *extack);
+/*
+ * Asks the sink to rest after the pass it is in; event held. The hold ends by
+ * itself after @timeout_ms. -EBUSY (there is one), -ENOTCONN (part of a pass was
+ * applied and the source is gone), -EINVAL (no running sink).
+ */
+int memsync_sink_hold(struct memsync_region *region, u32 timeout_ms,
+		      struct netlink_ext_ack *extack);
 /* 0 if it was in force until now, -ETIMEDOUT otherwise. */
 int memsync_sink_release(struct memsync_region *region, struct netlink_ext_ack *extack);
-/* The answer to an offered geometry: no. (Yes is memsync_region_start().) */
+/* The answer to an offered geometry: no. (Yes is memsync_region_start().) -ENOENT: no offer. */
 int memsync_sink_refuse(struct memsync_region *region, const char *reason,
 			struct netlink_ext_ack *extack);
 /* The connected source as a peer, for show. region->lock held. */
 bool memsync_sink_source_info(struct memsync_region *region, struct memsync_peer_info *info);
+/*
+ * Ends the region when its process exits or executes another program, until
+ * memsync_session_stop(). region->lock held. -ESRCH, -ENOMEM, -EINTR.
+ */
+int memsync_sink_watch(struct memsync_region *region, struct netlink_ext_ack *extack);
 
 /*
  * Ends all peers of a source, or the connection of a sink, and waits for their
- * threads. The caller does NOT hold region->lock. No session of it starts after.
+ * threads. The caller does NOT hold region->lock. No session of it starts after,
+ * if the region is GONE.
  */
 void memsync_session_stop(struct memsync_region *region, const char *reason);
 
@@ -79,9 +90,13 @@ int memsync_listener_add(struct net *net, const struct sockaddr_storage *addr, b
 int memsync_listener_del(struct net *net, const struct sockaddr_storage *addr,
 			 struct netlink_ext_ack *extack);
 bool memsync_listener_info(struct net *net, unsigned int index, struct memsync_listener_info *info);
+/*
+ * The namespace goes: ends its listeners and every connection they accepted, and
+ * waits for them. Before its regions are ended, which ends the peers.
+ */
 void memsync_listener_stop_net(struct net *net);
 
 int memsync_session_init(void);
-void memsync_session_exit(void);
+void memsync_session_exit(void);	/* after all regions are ended */
 
 #endif /* _MEMSYNC_SESSION_H */

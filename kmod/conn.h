@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The sink's side of a session; what its files share. */
+#ifndef _MEMSYNC_CONN_H
+#define _MEMSYNC_CONN_H
+
+#include "region.h"
+#include "session.h"
+#include "tcp.h"
+
+/**
+ * struct memsync_conn - an accepted connection
+ * @thread: does everything
+ * @tcp: the connection
+ * @addr: where it comes from
+ * @plaintext: its listener takes plain connections off loopback
+ * @counted: among those that are in their handshake
+ * @deadline: jiffies, when the handshake must be over
+ * @region: held, once a HELLO has named it
+ * @hello: the source's
+ * @lengths: of its ranges, bytes, while they are being compared; or NULL
+ * @next: range that GEOMETRY goes on with
+ * @sum: of the lengths so far
+ *
+ * Under region->lock:
+ * @attached: it is region->source
+ * @refusal: the answer to the geometry it offered is no; empty: not yet
+ *
+ * @control: a received frame without contents
+ * @head: of a PAGES payload
+ * @bounce: a page, to look at what is there
+ * @iov: where contents go
+ * @barrier: last one reached on this connection
+ * @barrier_time: its time
+ * @applied: pages, on this connection
+ * @unacked: bytes of frames that were applied and not acknowledged
+ * @digest_next: where a comparison goes on
+ * @reply: its result so far
+ *
+ * @code: why the connection ended; 0: the network's fault
+ * @failure: the same for people; empty: not known
+ */
+struct memsync_conn {
+	struct memsync_thread thread;
+	struct memsync_tcp tcp;
+	struct sockaddr_storage addr;
+	bool plaintext;
+	bool counted;
+	unsigned long deadline;
+	struct memsync_region *region;
+	struct memsync_hello hello;
+	u64 *lengths;
+	u32 next;
+	u64 sum;
+
+	bool attached;
+	char refusal[MEMSYNC_REASON_MAX + 1];
+
+	void *control;
+	struct memsync_wire_pages *head;
+	void *bounce;
+	struct iovec iov[MEMSYNC_WIRE_FRAME_PAGES];
+	u64 barrier;
+	u64 barrier_time;
+	u64 applied;
+	size_t unacked;
+	u64 digest_next;
+	struct {
+		struct memsync_wire_digest_reply head;
+		struct memsync_wire_stretch stretches[MEMSYNC_WIRE_MISMATCHES];
+	} reply;
+
+	enum memsync_wire_code code;
+	char failure[MEMSYNC_WIRE_REASON_LEN];
+};
+
+/* ---- sink.c ---- */
+
+/* Takes @sock over in any case, and serves it. @net: the listener's. */
+void memsync_conn_start(struct socket *sock, struct net *net, bool plaintext);
+/* Remembers why the connection must end; returns -EPROTO. The first reason stays. */
+__printf(3, 4)
+int memsync_conn_fail(struct memsync_conn *conn, enum memsync_wire_code code,
+		      const char *fmt, ...);
+/* Reads a frame without contents to conn->control. */
+int memsync_conn_read(struct memsync_conn *conn);
+
+/* ---- handshake.c ---- */
+
+/* From HELLO to HELLO_ACK: afterwards @conn is its region's source. */
+int memsync_handshake(struct memsync_conn *conn);
+
+/* ---- apply.c ---- */
+
+/* Until the connection is lost. Always returns an error. */
+int memsync_apply(struct memsync_conn *conn);
+
+/* ---- target.c: the memory of the sink's process ---- */
+
+/* All run with the mm in use and -EFAULT has been explained with memsync_conn_fail(). */
+int memsync_target_get(struct memsync_conn *conn);
+void memsync_target_put(struct memsync_conn *conn);
+/* Consumes the contents of a PAGES frame, whose descriptors are in conn->head, checked. */
+int memsync_target_write(struct memsync_conn *conn);
+/* Compares; adds to conn->reply. */
+int memsync_target_compare(struct memsync_conn *conn, const struct memsync_wire_digest_run *run);
+
+/* ---- hold.c ---- */
+
+/* May the next pass begin to be applied? region->lock held. */
+bool memsync_hold_off(const struct memsync_region *region);
+/* A pass has ended: returns whether a hold begins, to be told. region->lock held. */
+bool memsync_hold_begin(struct memsync_region *region);
+/* Ends a hold, if there is one. Without region->lock. */
+void memsync_hold_end(struct memsync_region *region, int err, const char *reason);
+/* The source is lost: a hold that has not begun cannot begin. Without region->lock. */
+void memsync_hold_source_lost(struct memsync_region *region);
+
+/* ---- watch.c ---- */
+
+void memsync_sink_unwatch(struct memsync_region *region);
+
+/* ---- listen.c ---- */
+
+void memsync_listeners_exit(void);
+
+#endif /* _MEMSYNC_CONN_H */

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * memsync: frames over a connected socket.
+ *
+ * A frame that arrives is looked at where TCP keeps it: its sum is taken from
+ * the receive queue, and only a frame that is whole and right is consumed. The
+ * queue changes under the socket lock only, and from the front only by us.
+ */
+#include <linux/kernel.h>
+#include <linux/net.h>
+#include <linux/skbuff.h>
+#include <linux/xxhash.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+#include "tcp.h"
+
+/* ---- sending ---- */
+
+static bool writable(struct memsync_tcp *tcp)
+{
+	return sk_stream_is_writeable(tcp->sock->sk) || memsync_tcp_closed(tcp);
+}
+
+/* Space may take as long as the peer likes, as long as it is heard. */
+static int await_space(struct memsync_tcp *tcp)
+{
+	int err;
+
+	if (tcp->inbound) {
+		err = tcp->inbound(tcp);
+		if (err < 0)
+			return err;
+	} else if (time_after(jiffies, tcp->sent + MEMSYNC_TCP_SILENCE)) {
+		return -ETIMEDOUT;
+	}
+	wait_event_interruptible_timeout(tcp->owner->wq,
+					 writable(tcp) || memsync_thread_stopping(tcp->owner) ||
+					 (tcp->inbound && memsync_tcp_readable(tcp)),
+					 MEMSYNC_TCP_PING);
+	return memsync_thread_stopping(tcp->owner) ? -ESHUTDOWN : 0;
+}
+
+static int send_all(struct memsync_tcp *tcp, struct iov_iter *iter, int flags)
+{
+	struct msghdr msg = {};
+	int n, err;
+
+	while (iov_iter_count(iter)) {
+		msg.msg_flags = flags | MSG_DONTWAIT | MSG_NOSIGNAL;
+		msg.msg_iter = *iter;
+		n = sock_sendmsg(tcp->sock, &msg);
+		if (n > 0) {
+			iov_iter_advance(iter, n);
+			tcp->sent = jiffies;
+			tcp->broken = true;
+			if (tcp->shipped)
+				atomic64_add(n, tcp->shipped);
+			continue;
+		}
+		if (n != -EAGAIN)
+			return n ?: -EPIPE;
+		err = await_space(tcp);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void sum_header(struct xxh64_state *state, const struct memsync_wire_header *h)
+{
+	struct memsync_wire_header zeroed = *h;
+
+	zeroed.sum = 0;
+	xxh64_reset(state, 0);
+	xxh64_update(state, &zeroed, sizeof(zeroed));
+}
+
+int memsync_tcp_send(struct memsync_tcp *tcp, enum memsync_wire_type type, u16 flags,
+		     const void *payload, u32 length, bool more)
+{
+	struct memsync_wire_header h;
+	struct xxh64_state state;
+	struct iov_iter iter;
+	struct kvec vec[2] = {
+		{ .iov_base = &h, .iov_len = sizeof(h) },
+		{ .iov_base = (void *)payload, .iov_len = length },
+	};
+	int err;
+
+	if (tcp->broken)
+		return -EPIPE;
+	memsync_wire_header_fill(&h, type, flags, length, tcp->tx_seq++);
+	sum_header(&state, &h);
+	xxh64_update(&state, payload, length);
+	h.sum = cpu_to_le64(xxh64_digest(&state));
+
+	iov_iter_kvec(&iter, ITER_SOURCE, vec, length ? 2 : 1, sizeof(h) + length);
+	err = send_all(tcp, &iter, more ? MSG_MORE : 0);
+	if (!err)
+		tcp->broken = false;
+	return err;
+}
+
+int memsync_tcp_send_pages(struct memsync_tcp *tcp, struct memsync_frame *frame)
+{
+	struct memsync_wire_header *h = memsync_frame_header(frame);
+	struct memsync_wire_pages *w = memsync_frame_pages(frame);
+	u32 head = MEMSYNC_WIRE_PAGES_HEAD(le32_to_cpu(w->nr_descs));
+	u32 contents = le32_to_cpu(w->nr_pages) * PAGE_SIZE;
+	struct kvec vec = { .iov_base = frame->head, .iov_len = sizeof(*h) + head };
+	struct xxh64_state state;
+	struct iov_iter iter;
+	unsigned int i;
+	int err;
+
+	if (tcp->broken)
+		return -EPIPE;
+	memsync_wire_header_fill(h, MEMSYNC_WIRE_PAGES, 0, head + contents, tcp->tx_seq++);
+	sum_header(&state, h);
+	xxh64_update(&state, w, head);
+	for (i = 0; i < frame->nr_bvecs; i++)
+		xxh64_update(&state, bvec_virt(&frame->bvecs[i]), frame->bvecs[i].bv_len);
+	h->sum = cpu_to_le64(xxh64_digest(&state));
+
+	iov_iter_kvec(&iter, ITER_SOURCE, &vec, 1, vec.iov_len);
+	err = send_all(tcp, &iter, MSG_MORE);
+	if (!err && contents) {
+		iov_iter_bvec(&iter, ITER_SOURCE, frame->bvecs, frame->nr_bvecs, contents);
+		err = send_all(tcp, &iter, MSG_MORE | MSG_SPLICE_PAGES);
+	}
+	if (!err)
+		tcp->broken = false;
+	return err;
+}
+
+void memsync_tcp_send_error(struct memsync_tcp *tcp, enum memsync_wire_code code,
+			    const char *reason)
+{
+	struct memsync_wire_error w;
+
+	if (!tcp->sock || tcp->broken || !writable(tcp) || memsync_tcp_closed(tcp))
+		return;
+	memsync_wire_put_error(&w, code, reason);
+	memsync_tcp_send(tcp, MEMSYNC_WIRE_ERROR, 0, &w, sizeof(w), false);
+}
+
+int memsync_tcp_keep_alive(struct memsync_tcp *tcp)
+{
+	if (time_before(jiffies, tcp->sent + MEMSYNC_TCP_PING))
+		return 0;
+	return memsync_tcp_send(tcp, MEMSYNC_WIRE_PING, 0, NULL, 0, false);
+}
+
+/* ---- looking at the receive queue ---- */
+
+/* Calls @step on the stretches of @len bytes from @offset, under the socket lock. */
+static int walk_queue(struct sock *sk, u32 offset, u32 len,
+		      void (*step)(void *to, const u8 *data, u32 len), void *to)
+{
+	u32 seq = tcp_sk(sk)->copied_seq + offset;
+	struct sk_buff *skb;
+
+	sock_owned_by_me(sk);
+	skb_queue_walk(&sk->sk_receive_queue, skb) {
+		u32 from = seq - TCP_SKB_CB(skb)->seq;
+		struct skb_seq_state st;
+		unsigned int done, part;
+		const u8 *data;
+		u32 n;
+
+		if (!len)
+			break;
+		if (from >= skb->len)
+			continue;
+		n = min(len, skb->len - from);
+		skb_prepare_seq_read(skb, from, from + n, &st);
+		for (done = 0; (part = skb_seq_read(done, &data, &st)); done += part) {
+			part = min(part, n - done);
+			step(to, data, part);
+		}
+		seq += n;
+		len -= n;
+	}
+	return len ? -EIO : 0;
+}
+
+static void step_copy(void *to, const u8 *data, u32 len)
+{
+	u8 **p = to;
+
+	memcpy(*p, data, len);
+	*p += len;
+}
+
+static void step_sum(void *to, const u8 *data, u32 len)
+{
+	xxh64_update(to, data, len);
+}
+
+static int peek_queue(struct memsync_tcp *tcp, u32 offset, void *buf, u32 len)
+{
+	struct sock *sk = tcp->sock->sk;
+	u8 *to = buf;
+	int err;
+
+	lock_sock(sk);
+	err = walk_queue(sk, offset, len, step_copy, &to);
+	release_sock(sk);
+	return err;
+}
+
+int memsync_tcp_peek(struct memsync_tcp *tcp, u32 offset, void *buf, u32 len)
+{
+	return peek_queue(tcp, sizeof(tcp->head) + offset, buf, len);
+}
+
+static bool sum_right(struct memsync_tcp *tcp)
+{
+	struct sock *sk = tcp->sock->sk;
+	struct xxh64_state state;
+	int err;
+
+	sum_header(&state, &tcp->head);
+	lock_sock(sk);
+	err = walk_queue(sk, sizeof(tcp->head), memsync_tcp_length(tcp), step_sum, &state);
+	release_sock(sk);
+	return !err && xxh64_digest(&state) == le64_to_cpu(tcp->head.sum);
+}
+
+/* ---- waiting for frames ---- */
+
+/* @need bytes are wanted: the socket wakes us when they are there, not before. */
+static void want(struct memsync_tcp *tcp, u32 need)
+{
+	struct sock *sk = tcp->sock->sk;
+
+	if (tcp->need == need)
+		return;
+	tcp->need = need;
+	lock_sock(sk);
+	READ_ONCE(tcp->sock->ops)->set_rcvlowat(sk, need);
+	release_sock(sk);
+}
+
+static void listen_up(struct memsync_tcp *tcp)
+{
+	u32 rcv_nxt = READ_ONCE(tcp_sk(tcp->sock->sk)->rcv_nxt);
+
+	if (rcv_nxt == tcp->rcv_nxt)
+		return;
+	tcp->rcv_nxt = rcv_nxt;
+	tcp->heard = jiffies;
+}
+
+/* Why nothing more will come, or 0. */
+static int check_silence(struct memsync_tcp *tcp)
+{
+	struct sock *sk = tcp->sock->sk;
+
+	if (memsync_tcp_closed(tcp))
+		return sock_error(sk) ?: -ENOTCONN;
+	if (time_after(jiffies, tcp->heard + MEMSYNC_TCP_SILENCE))
+		return -ETIMEDOUT;
+	if (tcp->started && time_after(jiffies, tcp->started + MEMSYNC_TCP_FRAME))
+		return -ETIMEDOUT;
+	return 0;
+}
+
+/* One step towards a whole frame: 1 when it is there, 0 when more must arrive. */
+static int look(struct memsync_tcp *tcp, u32 types, struct memsync_wire_fault *fault)
+{
+	int inq = tcp_inq(tcp->sock->sk);
+	int err;
+
+	listen_up(tcp);
+	if (inq > 0 && !tcp->started)
+		tcp->started = jiffies | 1;
+
+	if (!tcp->has_head) {
+		if (inq < sizeof(tcp->head))
+			return check_silence(tcp);
+		err = peek_queue(tcp, 0, &tcp->head, sizeof(tcp->head));
+		if (err)
+			return err;
+		if (!memsync_wire_check_header(&tcp->head, types, tcp->rx_seq, PAGE_SIZE, fault))
+			return -EPROTO;
+		tcp->has_head = true;
+		want(tcp, sizeof(tcp->head) + memsync_tcp_length(tcp));
+	}
+	if (inq < tcp->need)
+		return check_silence(tcp);
+	if (!sum_right(tcp)) {
+		*fault = (struct memsync_wire_fault) {
+			MEMSYNC_WIRE_CHECKSUM, "frame with a wrong checksum",
+		};
+		return -EPROTO;
+	}
+	return 1;
+}
+
+int memsync_tcp_next(struct memsync_tcp *tcp, u32 types, long timeout,
+		     struct memsync_wire_fault *fault)
+{
+	int ret;
+
+	for (;;) {
+		ret = look(tcp, types, fault);
+		if (ret || !timeout)
+			return ret;
+		timeout = wait_event_interruptible_timeout(tcp->owner->wq,
+							   memsync_tcp_readable(tcp) ||
+							   memsync_thread_stopping(tcp->owner),
+							   timeout);
+		if (memsync_thread_stopping(tcp->owner))
+			return -ESHUTDOWN;
+	}
+}
+
+/* ---- consuming ---- */
+
+static int receive(struct memsync_tcp *tcp, struct iov_iter *iter, size_t len, int flags,
+		   size_t *done)
+{
+	struct msghdr msg = { .msg_iter = *iter };
+	int n;
+
+	/* one call may stop early, at an urgent mark */
+	for (*done = 0; *done < len; *done += n) {
+		n = sock_recvmsg(tcp->sock, &msg, flags | MSG_DONTWAIT);
+		if (n <= 0)
+			return n ?: -ENOTCONN;
+		iov_iter_truncate(&msg.msg_iter, len - *done - n);
+	}
+	return 0;
+}
+
+int memsync_tcp_skip(struct memsync_tcp *tcp, u32 head)
+{
+	size_t len = sizeof(tcp->head) + head;
+	struct kvec vec = { .iov_base = &tcp->head, .iov_len = len };
+	struct iov_iter iter;
+	size_t done;
+
+	/* nothing is written: MSG_TRUNC drops the bytes */
+	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, len);
+	return receive(tcp, &iter, len, MSG_TRUNC, &done);
+}
+
+int memsync_tcp_read(struct memsync_tcp *tcp, void *buf)
+{
+	u32 len = memsync_tcp_length(tcp);
+	struct kvec vec = { .iov_base = buf, .iov_len = len };
+	struct iov_iter iter;
+	size_t done;
+	int err;
+
+	err = memsync_tcp_skip(tcp, 0);
+	if (!err && len) {
+		iov_iter_kvec(&iter, ITER_DEST, &vec, 1, len);
+		err = receive(tcp, &iter, len, 0, &done);
+	}
+	if (!err)
+		memsync_tcp_done(tcp);
+	return err;
+}
+
+int memsync_tcp_read_user(struct memsync_tcp *tcp, const struct iovec *iov, unsigned int nr,
+			  size_t len, size_t *done)
+{
+	struct iov_iter iter;
+
+	iov_iter_init(&iter, ITER_DEST, iov, nr, len);
+	return receive(tcp, &iter, len, 0, done);
+}
+
+void memsync_tcp_done(struct memsync_tcp *tcp)
+{
+	tcp->rx_seq++;
+	tcp->has_head = false;
+	tcp->started = 0;
+	want(tcp, sizeof(struct memsync_wire_header));
+}

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * memsync: a pass: harvest, copy, ship.
+ *
+ * A page can be rewritten at any time, so it is copied once, and the copy is
+ * summed and handed to TCP, which keeps it until it is acknowledged. Nothing
+ * waits for copies to come back: one that TCP still holds is left to it and
+ * replaced by a fresh one. How many there are is bounded by the send buffer.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/gfp.h>
+#include <linux/highmem.h>
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+#include "peer.h"
+#include "trace.h"
+
+#define CHUNK_ORDER	4	/* pages that are together make fewer fragments */
+#define CHUNKS		(MEMSYNC_TCP_IN_FLIGHT >> (PAGE_SHIFT + CHUNK_ORDER))
+
+/**
+ * struct memsync_pool - memory for copies, reused in turn
+ * @chunks: NULL: not allocated yet
+ * @at: chunk in use
+ * @used: pages of it that are taken
+ */
+struct memsync_pool {
+	struct page *chunks[CHUNKS];
+	unsigned int at;
+	unsigned int used;
+};
+
+static unsigned int chunk_pages(const struct page *chunk)
+{
+	return chunk ? compound_nr((struct page *)chunk) : 0;
+}
+
+static struct page *alloc_chunk(void)
+{
+	struct page *chunk;
+
+	chunk = alloc_pages(GFP_KERNEL | __GFP_COMP | __GFP_NORETRY | __GFP_NOWARN, CHUNK_ORDER);
+	return chunk ?: alloc_page(GFP_KERNEL);
+}
+
+/* Makes the next chunk one that nobody else reads. */
+static int next_chunk(struct memsync_pool *pool)
+{
+	struct page **slot;
+
+	pool->at = (pool->at + 1) % CHUNKS;
+	pool->used = 0;
+	slot = &pool->chunks[pool->at];
+	if (*slot && page_count(*slot) != 1) {
+		put_page(*slot);
+		*slot = NULL;
+	}
+	if (!*slot)
+		*slot = alloc_chunk();
+	return *slot ? 0 : -ENOMEM;
+}
+
+int memsync_pass_alloc(struct memsync_peer *peer)
+{
+	peer->pool = kzalloc(sizeof(*peer->pool), GFP_KERNEL);
+	peer->harvest = kvmalloc(sizeof(*peer->harvest), GFP_KERNEL);
+	peer->frame = kzalloc(sizeof(*peer->frame), GFP_KERNEL);
+	peer->control = kvmalloc(MEMSYNC_WIRE_CONTROL_MAX, GFP_KERNEL);
+	if (peer->pool && peer->harvest && peer->frame && peer->control)
+		return 0;
+	memsync_pass_free(peer);
+	return -ENOMEM;
+}
+
+void memsync_pass_free(struct memsync_peer *peer)
+{
+	unsigned int i;
+
+	for (i = 0; peer->pool && i < CHUNKS; i++)
+		if (peer->pool->chunks[i])
+			put_page(peer->pool->chunks[i]);
+	kfree(peer->pool);
+	kvfree(peer->harvest);
+	kfree(peer->frame);
+	kvfree(peer->control);
+	peer->pool = NULL;
+	peer->harvest = NULL;
+	peer->frame = NULL;
+	peer->control = NULL;
+}
+
+/* ---- building a frame ---- */
+
+static struct memsync_wire_desc *last_desc(struct memsync_frame *frame)
+{
+	struct memsync_wire_pages *w = memsync_frame_pages(frame);
+	u32 nr = le32_to_cpu(w->nr_descs);
+
+	return nr ? &w->descs[nr - 1] : NULL;
+}
+
+static u64 desc_end(const struct memsync_wire_desc *d)
+{
+	return le64_to_cpu(d->offset) + (u64)le32_to_cpu(d->nr) * PAGE_SIZE;
+}
+
+static int flush(struct memsync_peer *peer)
+{
+	struct memsync_wire_pages *w = memsync_frame_pages(peer->frame);
+	struct memsync_region *region = peer->region;
+	u64 pages = 0, zeros;
+	u32 i, length;
+	int err;
+
+	if (memsync_thread_stopping(&peer->thread))
+		return -ESHUTDOWN;
+	if (!w->nr_descs)
+		return 0;
+	for (i = 0; i < le32_to_cpu(w->nr_descs); i++)
+		pages += le32_to_cpu(w->descs[i].nr);
+	zeros = pages - le32_to_cpu(w->nr_pages);
+
+	/* before it can be acknowledged */
+	WRITE_ONCE(peer->shipped_pages, peer->shipped_pages + pages);
+	err = memsync_tcp_send_pages(&peer->tcp, peer->frame);
+	if (err)
+		return err;
+
+	length = sizeof(struct memsync_wire_header) +
+		 le32_to_cpu(memsync_frame_header(peer->frame)->length);
+	atomic64_add(pages, &region->stats.shipped_pages);
+	atomic64_add(zeros, &region->stats.zero_pages);
+	if (peer->resync)
+		atomic64_add(pages, &region->stats.resync_pages);
+	trace_memsync_ship(region->id, pages, length);
+
+	w->nr_descs = 0;
+	w->nr_pages = 0;
+	peer->frame->nr_bvecs = 0;
+	return memsync_peer_receive(peer);
+}
+
+/* Room for a run at @offset: descriptors ascend within a frame. */
+static int make_room(struct memsync_peer *peer, u64 offset)
+{
+	struct memsync_wire_desc *d = last_desc(peer->frame);
+	struct memsync_wire_pages *w = memsync_frame_pages(peer->frame);
+
+	if (le32_to_cpu(w->nr_descs) == MEMSYNC_WIRE_FRAME_DESCS ||
+	    le32_to_cpu(w->nr_pages) == peer->frame_pages || (d && offset < desc_end(d)))
+		return flush(peer);
+	return 0;
+}
+
+static void put_desc(struct memsync_frame *frame, u64 offset, u32 nr, u32 flags)
+{
+	struct memsync_wire_pages *w = memsync_frame_pages(frame);
+	struct memsync_wire_desc *d = last_desc(frame);
+
+	if (d && desc_end(d) == offset && le32_to_cpu(d->flags) == flags &&
+	    le32_to_cpu(d->nr) + nr <= MEMSYNC_WIRE_ZERO_RUN) {
+		le32_add_cpu(&d->nr, nr);
+		return;
+	}
+	d = &w->descs[le32_to_cpu(w->nr_descs)];
+	d->offset = cpu_to_le64(offset);
+	d->nr = cpu_to_le32(nr);
+	d->flags = cpu_to_le32(flags);
+	le32_add_cpu(&w->nr_descs, 1);
+}
+
+static int add_zeros(struct memsync_peer *peer, u64 offset, u32 nr)
+{
+	while (nr) {
+		u32 n = min(nr, MEMSYNC_WIRE_ZERO_RUN);
+		int err = make_room(peer, offset);
+
+		if (err)
+			return err;
+		put_desc(peer->frame, offset, n, MEMSYNC_WIRE_DESC_ZERO);
+		offset += (u64)n * PAGE_SIZE;
+		nr -= n;
+	}
+	return 0;
+}
+
+/* Where the next copy goes: page @used of the chunk in use. */
+static void put_bvec(struct memsync_frame *frame, struct memsync_pool *pool)
+{
+	struct page *chunk = pool->chunks[pool->at];
+	unsigned int at = pool->used++ * PAGE_SIZE;
+	struct bio_vec *bv;
+
+	if (frame->nr_bvecs) {
+		bv = &frame->bvecs[frame->nr_bvecs - 1];
+		if (bv->bv_page == chunk && bv->bv_offset + bv->bv_len == at) {
+			bv->bv_len += PAGE_SIZE;
+			return;
+		}
+	}
+	bvec_set_page(&frame->bvecs[frame->nr_bvecs++], chunk, PAGE_SIZE, at);
+}
+
+static int add_copy(struct memsync_peer *peer, u64 offset, const void *content)
+{
+	struct memsync_pool *pool = peer->pool;
+
+	if (pool->used >= chunk_pages(pool->chunks[pool->at]) && next_chunk(pool))
+		return -ENOMEM;
+	memcpy(page_address(pool->chunks[pool->at]) + pool->used * PAGE_SIZE, content, PAGE_SIZE);
+	put_bvec(peer->frame, pool);
+	put_desc(peer->frame, offset, 1, 0);
+	le32_add_cpu(&memsync_frame_pages(peer->frame)->nr_pages, 1);
+	return 0;
+}
+
+/*
+ * The page may change under our eyes. Then it is dirty again, and what is sent
+ * now is replaced by a later pass before this one's barrier means anything.
+ */
+static int add_page(struct memsync_peer *peer, u64 offset, struct page *page)
+{
+	const void *content;
+	int err;
+
+	err = make_room(peer, offset);
+	if (err)
+		return err;
+	content = kmap_local_page(page);
+	if (!memchr_inv(content, 0, PAGE_SIZE))
+		put_desc(peer->frame, offset, 1, MEMSYNC_WIRE_DESC_ZERO);
+	else
+		err = add_copy(peer, offset, content);
+	kunmap_local(content);
+	return err;
+}
+
+/* ---- the pass ---- */
+
+static int ship_pieces(struct memsync_peer *peer, struct memsync_harvest *h)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < h->nr && !err; i++) {
+		struct memsync_piece *p = &h->pieces[i];
+
+		if (!p->page) {
+			err = add_zeros(peer, p->offset, p->nr);
+			continue;
+		}
+		err = add_page(peer, p->offset, p->page);
+		put_page(p->page);
+		p->page = NULL;
+	}
+	memsync_harvest_put(h);
+	cond_resched();
+	return err;
+}
+
+static int harvest(struct memsync_peer *peer)
+{
+	struct memsync_stats *stats = &peer->region->stats;
+	struct memsync_harvest *h = peer->harvest;
+	u64 start = ktime_get_ns(), ns;
+	u64 pages = 0;
+	unsigned int i;
+	int ret;
+
+	ret = memsync_harvest(peer->track, h);
+	ns = ktime_get_ns() - start;
+	if (ret < 0)
+		return ret;
+	for (i = 0; i < h->nr; i++)
+		pages += h->pieces[i].nr;
+	atomic64_add(ns, &stats->harvest_ns);
+	atomic64_add(pages, &stats->harvested_pages);
+	return ret;
+}
+
+static int ship_dirty(struct memsync_peer *peer)
+{
+	int more, err;
+
+	memsync_harvest_begin(peer->harvest);
+	do {
+		more = harvest(peer);
+		if (more < 0)
+			return more;
+		err = ship_pieces(peer, peer->harvest);
+		if (err)
+			return err;
+	} while (more);
+	return flush(peer);
+}
+
+static int send_barrier(struct memsync_peer *peer, u64 id, u64 time)
+{
+	struct memsync_wire_barrier w = {
+		.id = cpu_to_le64(id),
+		.time = cpu_to_le64(time),
+	};
+
+	peer->sent_id = id;
+	return memsync_tcp_send(&peer->tcp, MEMSYNC_WIRE_BARRIER, 0, &w, sizeof(w), false);
+}
+
+static void frame_reset(struct memsync_frame *frame)
+{
+	memsync_frame_pages(frame)->nr_descs = 0;
+	memsync_frame_pages(frame)->nr_pages = 0;
+	frame->nr_bvecs = 0;
+}
+
+int memsync_pass(struct memsync_peer *peer)
+{
+	u64 time = ktime_get_real_ns();
+	u64 id = memsync_barrier_begin(peer);
+	int err;
+
+	peer->pass_start = ktime_get();
+	/* whatever the track reports from here on needs another pass */
+	WRITE_ONCE(peer->dirtied, false);
+	frame_reset(peer->frame);
+
+	err = ship_dirty(peer) ?: send_barrier(peer, id, time);
+	if (err)
+		return err;
+	peer->resync = false;
+	atomic64_inc(&peer->region->stats.passes);
+	if (!memsync_track_arm(peer->track))
+		WRITE_ONCE(peer->dirtied, true);
+	return 0;
+}
