@@ -5,21 +5,20 @@
 #include <net/sock.h>
 #include "netlink.h"
 
+/* Whose request it is, and how its handler is called. */
 enum subject {
-	NOTHING,
-	REGION,		/* also one that is GONE */
+	NOBODY,
+	REGION,		/* of either role, also GONE */
 	SOURCE,		/* alive, region->lock held */
-	SINK,		/* alive, region->lock held */
+	SINK,		/* the handler finds out whether it is alive */
 };
 
-struct request {
+static const struct request {
 	memsync_nl_handler *run;
 	enum subject subject;
-};
-
-static const struct request requests[] = {
-	[MEMSYNC_CMD_INFO]		= { memsync_nl_info, NOTHING },
-	[MEMSYNC_CMD_REGION_NEW]	= { memsync_nl_region_new, NOTHING },
+} requests[] = {
+	[MEMSYNC_CMD_INFO]		= { memsync_nl_info, NOBODY },
+	[MEMSYNC_CMD_REGION_NEW]	= { memsync_nl_region_new, NOBODY },
 	[MEMSYNC_CMD_REGION_DEL]	= { memsync_nl_region_del, REGION },
 	[MEMSYNC_CMD_REGION_SET]	= { memsync_nl_region_set, REGION },
 	[MEMSYNC_CMD_REGION_START]	= { memsync_nl_region_start, REGION },
@@ -27,8 +26,8 @@ static const struct request requests[] = {
 	[MEMSYNC_CMD_RANGE_ADD]		= { memsync_nl_range_add, REGION },
 	[MEMSYNC_CMD_PEER_ADD]		= { memsync_nl_peer_add, SOURCE },
 	[MEMSYNC_CMD_PEER_DEL]		= { memsync_nl_peer_del, SOURCE },
-	[MEMSYNC_CMD_LISTENER_NEW]	= { memsync_nl_listener_new, NOTHING },
-	[MEMSYNC_CMD_LISTENER_DEL]	= { memsync_nl_listener_del, NOTHING },
+	[MEMSYNC_CMD_LISTENER_NEW]	= { memsync_nl_listener_new, NOBODY },
+	[MEMSYNC_CMD_LISTENER_DEL]	= { memsync_nl_listener_del, NOBODY },
 	[MEMSYNC_CMD_BARRIER_START]	= { memsync_nl_barrier_start, SOURCE },
 	[MEMSYNC_CMD_VERIFY_START]	= { memsync_nl_verify_start, SOURCE },
 	[MEMSYNC_CMD_HOLD]		= { memsync_nl_hold, SINK },
@@ -120,7 +119,7 @@ static struct memsync_region *get_region(const struct sk_buff *skb, struct nlatt
 static int check_role(const struct memsync_region *region, enum memsync_role role,
 		      struct netlink_ext_ack *extack)
 {
-	if (region->role == role)
+	if (!role || region->role == role)
 		return 0;
 	if (role == MEMSYNC_ROLE_SOURCE)
 		NL_SET_ERR_MSG(extack, "region is a sink: only a source can do this");
@@ -130,12 +129,10 @@ static int check_role(const struct memsync_region *region, enum memsync_role rol
 }
 
 static int run_locked(const struct request *request, struct sk_buff *skb, struct genl_info *info,
-		      struct memsync_region *region, enum memsync_role role)
+		      struct memsync_region *region)
 {
-	int err = check_role(region, role, info->extack);
+	int err;
 
-	if (err)
-		return err;
 	mutex_lock(&region->lock);
 	err = memsync_region_check_live(region, info->extack);
 	if (!err)
@@ -144,24 +141,30 @@ static int run_locked(const struct request *request, struct sk_buff *skb, struct
 	return err;
 }
 
-static int run(const struct request *request, struct sk_buff *skb, struct genl_info *info)
+static int run_for_region(const struct request *request, struct sk_buff *skb,
+			  struct genl_info *info)
 {
 	enum memsync_role role = request->subject == SOURCE ? MEMSYNC_ROLE_SOURCE :
 				 request->subject == SINK ? MEMSYNC_ROLE_SINK : 0;
-	struct memsync_region *region;
+	struct memsync_region *region = get_region(skb, info->attrs, role, info->extack);
 	int err;
 
-	if (request->subject == NOTHING)
-		return request->run(skb, info, NULL);
-	region = get_region(skb, info->attrs, role, info->extack);
 	if (IS_ERR(region))
 		return PTR_ERR(region);
-	if (role)
-		err = run_locked(request, skb, info, region, role);
-	else
+	err = check_role(region, role, info->extack);
+	if (!err && request->subject == SOURCE)
+		err = run_locked(request, skb, info, region);
+	else if (!err)
 		err = request->run(skb, info, region);
 	memsync_region_put(region);
 	return err;
+}
+
+static int run(const struct request *request, struct sk_buff *skb, struct genl_info *info)
+{
+	if (request->subject == NOBODY)
+		return request->run(skb, info, NULL);
+	return run_for_region(request, skb, info);
 }
 
 int memsync_nl_do(struct sk_buff *skb, struct genl_info *info)

@@ -2,7 +2,6 @@
 /* Requests that make, change and end a region. */
 #include <linux/netlink.h>
 #include <linux/sched/mm.h>
-#include <linux/slab.h>
 #include "netlink.h"
 #include "process.h"
 
@@ -117,7 +116,6 @@ static int list_new(struct genl_info *info, const struct memsync_region_params *
 	region = memsync_region_new(genl_info_net(info), p, info->extack);
 	if (IS_ERR(region)) {
 		NL_SET_BAD_ATTR(info->extack, info->attrs[MEMSYNC_A_NAME]);
-		kfree(p->from);
 		return PTR_ERR(region);
 	}
 	err = memsync_nl_reply(info, put_id, region);

@@ -336,6 +336,14 @@ static int check_startable(const struct memsync_region *region, struct netlink_e
 	return 0;
 }
 
+/* An open sink is watched since it was made. */
+static int begin(struct memsync_region *region, struct netlink_ext_ack *extack)
+{
+	if (region->role == MEMSYNC_ROLE_SOURCE)
+		return start_tracking(region, extack);
+	return region->watch ? 0 : memsync_sink_watch(region, extack);
+}
+
 static int start(struct memsync_region *region, struct netlink_ext_ack *extack)
 {
 	bool sink = region->role == MEMSYNC_ROLE_SINK;
@@ -353,7 +361,7 @@ static int start(struct memsync_region *region, struct netlink_ext_ack *extack)
 	err = memsync_ranges_check(region->mm, region->ranges, region->nr_ranges, sink, extack);
 	if (err)
 		return err;
-	err = sink ? memsync_sink_watch(region, extack) : start_tracking(region, extack);
+	err = begin(region, extack);
 	if (err)
 		return err;
 	memsync_region_set_state(region, MEMSYNC_REGION_ATTACHED, NULL);
@@ -491,8 +499,10 @@ struct memsync_region *memsync_region_alloc(struct net *net,
 {
 	struct memsync_region *region = kzalloc(sizeof(*region), GFP_KERNEL_ACCOUNT);
 
-	if (!region)
+	if (!region) {
+		kfree(p->from);
 		return NULL;
+	}
 	kref_init(&region->ref);
 	mutex_init(&region->end_lock);
 	INIT_WORK(&region->end_work, end_work);

@@ -176,20 +176,21 @@ struct memsync_region_params {
 	u32 pid_nr;
 	u64 pid_start;
 	struct mm_struct *mm;
-	struct memsync_from *from;	/* kmalloc'ed; taken over on success */
+	struct memsync_from *from;	/* kmalloc'ed; taken over, also on failure */
 	unsigned int nr_from;
 };
 
 /**
  * memsync_region_new - lists a new region
  * @net: where its connections will live
- * @p: what it is; the caller keeps its references
+ * @p: what it is; the caller keeps its references but for @p->from
  * @extack: told what went wrong
  *
  * Its state is NEW, or WAITING for an open sink. A region of the same name and
  * role that is GONE is deleted for it.
  *
- * Return: the region with a reference, or ERR_PTR(): -EEXIST, -ENOSPC, -ENOMEM.
+ * Return: the region with a reference, or ERR_PTR(): -EEXIST, -ENOSPC, -ENOMEM;
+ * for an open sink also those of memsync_sink_watch().
  */
 struct memsync_region *memsync_region_new(struct net *net, const struct memsync_region_params *p,
 					  struct netlink_ext_ack *extack);

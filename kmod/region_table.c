@@ -89,11 +89,8 @@ static unsigned int count(const struct net *net)
 	return nr;
 }
 
-static int list_region(struct memsync_region *region, struct netlink_ext_ack *extack)
+static int check_room(const struct memsync_region *region, struct netlink_ext_ack *extack)
 {
-	static u32 next_id;
-
-	lockdep_assert_held(&table_lock);
 	if (find_name(region->net, region->name, region->role)) {
 		NL_SET_ERR_MSG_FMT(extack, "a %s of this name exists",
 				   region->role == MEMSYNC_ROLE_SINK ? "sink" : "source");
@@ -103,47 +100,23 @@ static int list_region(struct memsync_region *region, struct netlink_ext_ack *ex
 		NL_SET_ERR_MSG(extack, "at most " __stringify(MEMSYNC_MAX_REGIONS) " regions");
 		return -ENOSPC;
 	}
-	return min(xa_alloc_cyclic(&regions, &region->id, region, xa_limit_32b, &next_id,
-				   GFP_KERNEL), 0);
+	return 0;
 }
 
-/* A region that is gone gives its name to the next. */
-static void delete_gone(struct net *net, const char *name, enum memsync_role role)
+static int list_region(struct memsync_region *region, struct netlink_ext_ack *extack)
 {
-	struct memsync_region *region = memsync_region_get_name(net, name, role);
-
-	if (!region)
-		return;
-	if (READ_ONCE(region->state) == MEMSYNC_REGION_GONE)
-		memsync_region_del(region);
-	memsync_region_put(region);
-}
-
-struct memsync_region *memsync_region_new(struct net *net, const struct memsync_region_params *p,
-					  struct netlink_ext_ack *extack)
-{
-	struct memsync_region *region = memsync_region_alloc(net, p);
+	static u32 next_id;
 	int err;
 
-	if (!region)
-		return ERR_PTR(-ENOMEM);
-	delete_gone(net, p->name, p->role);
-	memsync_region_get(region);		/* the table's */
 	mutex_lock(&table_lock);
-	err = list_region(region, extack);
+	err = check_room(region, extack);
+	if (!err)
+		err = xa_alloc_cyclic(&regions, &region->id, region, xa_limit_32b, &next_id,
+				      GFP_KERNEL);
+	if (err >= 0)
+		memsync_region_get(region);	/* the table's */
 	mutex_unlock(&table_lock);
-	if (err)
-		goto free_region;
-	mutex_lock(&region->lock);
-	memsync_events->region_state(region);
-	mutex_unlock(&region->lock);
-	return region;
-
-free_region:
-	region->from = NULL;			/* stays the caller's */
-	memsync_region_put(region);
-	memsync_region_put(region);
-	return ERR_PTR(err);
+	return min(err, 0);
 }
 
 static bool unlist(struct memsync_region *region)
@@ -165,6 +138,56 @@ void memsync_region_del(struct memsync_region *region)
 		return;
 	memsync_events->region_deleted(region);
 	memsync_region_put(region);		/* the table's */
+}
+
+/* A region that is gone gives its name to the next. */
+static void delete_gone(struct net *net, const char *name, enum memsync_role role)
+{
+	struct memsync_region *region = memsync_region_get_name(net, name, role);
+
+	if (!region)
+		return;
+	if (READ_ONCE(region->state) == MEMSYNC_REGION_GONE)
+		memsync_region_del(region);
+	memsync_region_put(region);
+}
+
+/* An open sink may wait for long, so the end of its process is noticed from now on. */
+static int announce(struct memsync_region *region, struct netlink_ext_ack *extack)
+{
+	int err = 0;
+
+	mutex_lock(&region->lock);
+	if (region->flags & MEMSYNC_REGION_F_OPEN)
+		err = memsync_sink_watch(region, extack);
+	if (!err)
+		memsync_events->region_state(region);
+	mutex_unlock(&region->lock);
+	return err;
+}
+
+struct memsync_region *memsync_region_new(struct net *net, const struct memsync_region_params *p,
+					  struct netlink_ext_ack *extack)
+{
+	struct memsync_region *region = memsync_region_alloc(net, p);
+	int err;
+
+	if (!region)
+		return ERR_PTR(-ENOMEM);
+	delete_gone(net, p->name, p->role);
+	err = list_region(region, extack);
+	if (err)
+		goto put_region;
+	err = announce(region, extack);
+	if (err)
+		goto delist_region;
+	return region;
+
+delist_region:
+	memsync_region_del(region);
+put_region:
+	memsync_region_put(region);
+	return ERR_PTR(err);
 }
 
 /* ---- namespaces and unloading ---- */
