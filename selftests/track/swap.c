@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Pages go to swap and come back, by the process's own wish and under a memcg's limit. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/swap.h>
+#include <unistd.h>
+
+#include "test.h"
+
+#define SIZE	(24 * MIB)
+#define GROUP	"/sys/fs/cgroup/memsync-swap"
+
+FIXTURE(swap) {
+	struct memsync *ms;
+	struct pair pair;
+	unsigned char *area;
+	char device[64];
+};
+
+FIXTURE_VARIANT(swap) {
+	bool huge;
+	bool file;
+};
+
+FIXTURE_VARIANT_ADD(swap, zram) {
+	.huge = false,
+};
+
+FIXTURE_VARIANT_ADD(swap, zram_huge) {
+	.huge = true,
+};
+
+FIXTURE_VARIANT_ADD(swap, loop) {
+	.file = true,
+};
+
+/* A device of 128 MiB with swap on it; its name goes to @device. */
+static const char *swap_on(bool file, char *device, size_t size)
+{
+	static const char zram[] =
+		"modprobe -q zram; n=$(cat /sys/class/zram-control/hot_add) && "
+		"echo 128M >/sys/block/zram$n/disksize && mkswap -q /dev/zram$n >&2 && "
+		"echo /dev/zram$n";
+	static const char loop[] =
+		"modprobe -q loop; truncate -s 128M /dev/shm/swap.$$ && "
+		"d=$(losetup --show -f /dev/shm/swap.$$) && rm /dev/shm/swap.$$ && "
+		"mkswap -q $d >&2 && echo $d";
+	FILE *out = popen(file ? loop : zram, "r");
+
+	device[0] = 0;
+	if (!out || !fgets(device, size, out))
+		return "no device to swap to";
+	pclose(out);
+	device[strcspn(device, "\n")] = 0;
+	return swapon(device, 0) ? "swapon" : NULL;
+}
+
+static void swap_off(const char *device)
+{
+	char command[128];
+
+	swapoff(device);
+	snprintf(command, sizeof(command), "case %s in *zram*) echo %s >"
+		 "/sys/class/zram-control/hot_remove;; *) losetup -d %s;; esac", device,
+		 device + strcspn(device, "0123456789"), device);
+	if (system(command))
+		fprintf(stderr, "# %s stays\n", device);
+}
+
+FIXTURE_SETUP(swap)
+{
+	ASSERT_OK(swap_on(variant->file, self->device, sizeof(self->device)));
+	self->area = variant->huge ? memory_new_huge(SIZE) : memory_new(SIZE);
+	ASSERT_NE(NULL, self->area);
+	memory_fill(self->area, SIZE, 1);
+	ASSERT_OK(pair_net(&self->ms));
+	ASSERT_OK(pair_start(&self->pair, self->ms, getpid(), self->area, SIZE));
+	ASSERT_OK(pair_sync_compare(&self->pair));
+}
+
+FIXTURE_TEARDOWN(swap)
+{
+	pair_stop(&self->pair);
+	memsync_close(self->ms);
+	swap_off(self->device);
+}
+
+static long swapped_kib(const unsigned char *area)
+{
+	return smaps_kib(getpid(), area, area + SIZE, "Swap");
+}
+
+TEST_F(swap, paged_out)
+{
+	unsigned int round;
+
+	for (round = 0; round < 6; round++) {
+		/* Written, then unmapped by reclaim before anybody looks. */
+		memory_fill(self->area + round * MIB, 2 * MIB, 10 + round);
+		ASSERT_EQ(0, madvise(self->area, SIZE, MADV_PAGEOUT));
+		EXPECT_LT(0, swapped_kib(self->area));
+		ASSERT_OK(pair_sync_compare(&self->pair));
+		/* Read back in, then written; or written at once. */
+		ASSERT_EQ(0, madvise(self->area, SIZE, MADV_PAGEOUT));
+		if (round % 2)
+			EXPECT_OK(pair_compare_direct(&self->pair, 0, SIZE));
+		self->area[round * 3 * MIB + 5]++;
+		self->area[round * 3 * MIB + 7 * PAGE]++;
+		ASSERT_OK(pair_sync_compare(&self->pair));
+	}
+}
+
+/* A barrier does not bring back what is clean and swapped out. */
+TEST_F(swap, clean_stays_out)
+{
+	ASSERT_EQ(0, madvise(self->area, SIZE, MADV_PAGEOUT));
+	ASSERT_OK(pair_sync(&self->pair));
+	ASSERT_EQ(0, madvise(self->area, SIZE, MADV_PAGEOUT));
+	ASSERT_LT((long)(SIZE / KIB / 2), swapped_kib(self->area));
+	ASSERT_OK(pair_sync(&self->pair));
+	EXPECT_LT((long)(SIZE / KIB / 2), swapped_kib(self->area));
+	ASSERT_OK(pair_compare(&self->pair));
+}
+
+/* Swap slots go away under swapped-out pages, which come back in. */
+TEST_F(swap, swapped_in_by_swapoff)
+{
+	ASSERT_EQ(0, madvise(self->area, SIZE, MADV_PAGEOUT));
+	ASSERT_OK(pair_sync(&self->pair));
+	ASSERT_EQ(0, madvise(self->area, SIZE, MADV_PAGEOUT));
+	ASSERT_EQ(0, swapoff(self->device));
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	self->area[3 * MIB]++;
+	self->area[9 * MIB]++;
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	ASSERT_EQ(0, swapon(self->device, 0));
+}
+
+/* A child's share of a swapped page, and the slot's end. */
+TEST_F(swap, dropped_while_out)
+{
+	ASSERT_EQ(0, madvise(self->area, SIZE, MADV_PAGEOUT));
+	ASSERT_OK(pair_sync(&self->pair));
+	ASSERT_EQ(0, madvise(self->area, SIZE, MADV_PAGEOUT));
+	ASSERT_EQ(0, madvise(self->area + 4 * MIB, 4 * MIB, MADV_DONTNEED));
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	ASSERT_EQ(0, self->pair.replica[5 * MIB]);
+}
+
+static const char *enter_group(const char *limit)
+{
+	char pid[16];
+
+	if (file_put("/sys/fs/cgroup/cgroup.subtree_control", "+memory"))
+		return "no memory controller";
+	mkdir(GROUP, 0755);
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	if (file_put(GROUP "/memory.high", limit) || file_put(GROUP "/cgroup.procs", pid))
+		return "no group";
+	return NULL;
+}
+
+static void leave_group(void)
+{
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	file_put("/sys/fs/cgroup/cgroup.procs", pid);
+	rmdir(GROUP);
+}
+
+/* Half of the memory fits; what is written next pushes out what was written before. */
+TEST_F(swap, under_a_limit)
+{
+	const char *why = enter_group("12M");
+	unsigned int round, i;
+	uint64_t seed = 4;
+
+	if (why) {
+		leave_group();
+		SKIP(return, "%s", why);
+	}
+	for (round = 0; round < 4; round++) {
+		for (i = 0; i < 2000; i++)
+			self->area[random_next(&seed) % SIZE]++;
+		EXPECT_OK(pair_sync_compare(&self->pair));
+	}
+	EXPECT_LT(0, swapped_kib(self->area));
+	leave_group();
+}
+
+TEST_HARNESS_MAIN
