@@ -21,7 +21,7 @@ QEMU = "qemu-system-x86_64"
 APPEND = (
     "console=ttyS0 ignore_loglevel printk.devkmsg=on log_buf_len=4M "
     "oops=panic panic=-1 net.ifnames=0 audit=0 "
-    "tsc=reliable rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=30"
+    "tsc=reliable cryptomgr.notests rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=30"
 )
 APPEND_OF = {
     "debug": "kasan_multi_shot",

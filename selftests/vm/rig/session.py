@@ -15,9 +15,9 @@ from rig.guest import Guest
 Kernel = collections.namedtuple("Kernel", "name entry initramfs module kunit")
 
 # A boot takes seconds; this is for a host that is very busy
-BOOT_TIMEOUT = 240
+BOOT_TIMEOUT = 900
 # From COMMAND's end to the last look at the log
-END_TIMEOUT = 300
+END_TIMEOUT = 900
 
 STATUS_TIMEOUT = 124    # COMMAND did not end
 STATUS_FAILED = 125     # the kernel's log has a report, or the rig could not run COMMAND
