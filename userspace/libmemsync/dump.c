@@ -58,8 +58,8 @@ static int dump(struct memsync *ms, int cmd, uint32_t id, struct list *list)
 	return err;
 }
 
-static int for_each(struct memsync *ms, int cmd, uint32_t id, struct list *list, item_fn fn,
-		    void *arg)
+static int dump_each(struct memsync *ms, int cmd, uint32_t id, struct list *list, item_fn fn,
+		     void *arg)
 {
 	size_t i;
 	int err;
@@ -131,12 +131,12 @@ static int call_listener(const void *item, void *arg)
 	return call->listener(item, call->arg);
 }
 
-int memsync_for_each_region(struct memsync *ms, memsync_region_fn fn, void *arg)
+int memsync_dump_regions(struct memsync *ms, memsync_region_fn fn, void *arg)
 {
 	struct list list = { .parse = parse_region, .item_size = sizeof(struct memsync_region) };
 	struct call call = { .region = fn, .arg = arg };
 
-	return for_each(ms, MEMSYNC_CMD_REGION_GET, 0, &list, call_region, &call);
+	return dump_each(ms, MEMSYNC_CMD_REGION_GET, 0, &list, call_region, &call);
 }
 
 static int by_offset(const void *a, const void *b)
@@ -163,7 +163,7 @@ int ms_ranges(struct memsync *ms, uint32_t id, struct ms_range **ranges, size_t 
 	return 0;
 }
 
-int memsync_for_each_range(struct memsync *ms, uint32_t id, memsync_range_fn fn, void *arg)
+int memsync_dump_ranges(struct memsync *ms, uint32_t id, memsync_range_fn fn, void *arg)
 {
 	struct ms_range *ranges;
 	size_t i, nr;
@@ -179,21 +179,21 @@ int memsync_for_each_range(struct memsync *ms, uint32_t id, memsync_range_fn fn,
 	return err;
 }
 
-int memsync_for_each_peer(struct memsync *ms, uint32_t id, memsync_peer_fn fn, void *arg)
+int memsync_dump_peers(struct memsync *ms, uint32_t id, memsync_peer_fn fn, void *arg)
 {
 	struct list list = { .parse = parse_peer, .item_size = sizeof(struct memsync_peer) };
 	struct call call = { .peer = fn, .arg = arg };
 
-	return for_each(ms, MEMSYNC_CMD_PEER_GET, id, &list, call_peer, &call);
+	return dump_each(ms, MEMSYNC_CMD_PEER_GET, id, &list, call_peer, &call);
 }
 
-int memsync_for_each_listener(struct memsync *ms, memsync_listener_fn fn, void *arg)
+int memsync_dump_listeners(struct memsync *ms, memsync_listener_fn fn, void *arg)
 {
 	struct list list = { .parse = parse_listener,
 			     .item_size = sizeof(struct memsync_listener) };
 	struct call call = { .listener = fn, .arg = arg };
 
-	return for_each(ms, MEMSYNC_CMD_LISTENER_GET, 0, &list, call_listener, &call);
+	return dump_each(ms, MEMSYNC_CMD_LISTENER_GET, 0, &list, call_listener, &call);
 }
 
 static int take_region(struct nlmsghdr *nlh, void *arg)

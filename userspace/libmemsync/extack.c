@@ -17,7 +17,7 @@ static const char *plain_message(int err)
 {
 	switch (-err) {
 	case EPERM:
-		return "Operation not permitted: needs CAP_NET_ADMIN, and CAP_SYS_PTRACE for the memory of others";
+		return "Operation not permitted: needs CAP_NET_ADMIN and CAP_SYS_PTRACE";
 	case ENOENT:
 		return "no such region";
 	default:

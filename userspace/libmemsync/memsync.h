@@ -267,21 +267,21 @@ typedef int (*memsync_range_fn)(const struct memsync_range *range, void *arg);
 typedef int (*memsync_peer_fn)(const struct memsync_peer *peer, void *arg);
 typedef int (*memsync_listener_fn)(const struct memsync_listener *listener, void *arg);
 
-/** memsync_for_each_region - all regions of this network namespace */
-int memsync_for_each_region(struct memsync *ms, memsync_region_fn fn, void *arg);
+/** memsync_dump_regions - all regions of this network namespace */
+int memsync_dump_regions(struct memsync *ms, memsync_region_fn fn, void *arg);
 
 /**
- * memsync_for_each_range - the ranges of a region, in the order of the replica
+ * memsync_dump_ranges - the ranges of a region, in the order of the replica
  *
  * None of a sink that waits for its first source: see memsync_sink_offered().
  */
-int memsync_for_each_range(struct memsync *ms, uint32_t id, memsync_range_fn fn, void *arg);
+int memsync_dump_ranges(struct memsync *ms, uint32_t id, memsync_range_fn fn, void *arg);
 
-/** memsync_for_each_peer - a source's peers, or a sink's connected source */
-int memsync_for_each_peer(struct memsync *ms, uint32_t id, memsync_peer_fn fn, void *arg);
+/** memsync_dump_peers - a source's peers, or a sink's connected source */
+int memsync_dump_peers(struct memsync *ms, uint32_t id, memsync_peer_fn fn, void *arg);
 
-/** memsync_for_each_listener - where connections are taken in this namespace */
-int memsync_for_each_listener(struct memsync *ms, memsync_listener_fn fn, void *arg);
+/** memsync_dump_listeners - where connections are taken in this namespace */
+int memsync_dump_listeners(struct memsync *ms, memsync_listener_fn fn, void *arg);
 
 /** memsync_pause - stop shipping; tracking goes on */
 int memsync_pause(struct memsync *ms, uint32_t id);

@@ -2,8 +2,11 @@
 /* Words for enumerators. */
 #include "internal.h"
 
-#define WORD(names, value) \
-	((size_t)(value) < ARRAY_SIZE(names) && (names)[value] ? (names)[value] : "unknown")
+/* The enumerators come from a module that may be newer. */
+static const char *word(const char * const *words, size_t nr, size_t value)
+{
+	return value < nr && words[value] ? words[value] : "unknown";
+}
 
 static const char * const roles[] = {
 	[MEMSYNC_ROLE_SOURCE] = "source",
@@ -94,30 +97,30 @@ static const char * const attrs[] = {
 
 const char *memsync_role_name(enum memsync_role role)
 {
-	return WORD(roles, role);
+	return word(roles, ARRAY_SIZE(roles), role);
 }
 
 const char *memsync_region_state_name(enum memsync_region_state state)
 {
-	return WORD(region_states, state);
+	return word(region_states, ARRAY_SIZE(region_states), state);
 }
 
 const char *memsync_peer_state_name(enum memsync_peer_state state)
 {
-	return WORD(peer_states, state);
+	return word(peer_states, ARRAY_SIZE(peer_states), state);
 }
 
 const char *memsync_hook_state_name(enum memsync_hook_state state)
 {
-	return WORD(hook_states, state);
+	return word(hook_states, ARRAY_SIZE(hook_states), state);
 }
 
 const char *memsync_event_name(enum memsync_event_type type)
 {
-	return WORD(events, type);
+	return word(events, ARRAY_SIZE(events), type);
 }
 
 const char *memsync_attr_name(unsigned int attr)
 {
-	return WORD(attrs, attr);
+	return word(attrs, ARRAY_SIZE(attrs), attr);
 }

@@ -176,9 +176,9 @@ int memsync_set_interval(struct memsync *ms, uint32_t id, uint32_t interval_us)
 
 int memsync_pid_start(pid_t pid, uint64_t *start)
 {
-	unsigned long long ticks;
 	char path[32], line[1024];
 	const char *rest;
+	int field;
 	size_t len;
 	FILE *file;
 
@@ -191,9 +191,10 @@ int memsync_pid_start(pid_t pid, uint64_t *start)
 	line[len] = '\0';
 	/* The name in field 2 may hold anything, ')' included. */
 	rest = strrchr(line, ')');
-	if (!rest || sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d"
-			    " %*d %*d %*d %*d %*d %llu", &ticks) != 1)
+	for (field = 2; rest && field < 22; field++)
+		rest = strchr(rest + 1, ' ');
+	if (!rest)
 		return -ESRCH;
-	*start = ticks;
+	*start = strtoull(rest, NULL, 10);
 	return 0;
 }

@@ -218,11 +218,13 @@ const char *addr_text(char text[ADDR_TEXT], const struct memsync_addr *addr)
 
 const char *addr_prefix_text(char text[ADDR_TEXT], const struct memsync_addr *addr)
 {
-	bool mapped = addr->sa.sa_family == AF_INET6 && addr->prefix >= 96 &&
-		      IN6_IS_ADDR_V4MAPPED(&addr->in6.sin6_addr);
+	unsigned int bits = addr->prefix;
 	char host[ADDR_TEXT];
 
-	snprintf(text, ADDR_TEXT, "%.70s/%u", host_text(host, addr),
-		 addr->prefix - (mapped ? 96 : 0));
+	/* host_text() writes ::ffff:a.b.c.d as an IPv4 address. */
+	if (addr->sa.sa_family == AF_INET6 && bits >= 96 &&
+	    IN6_IS_ADDR_V4MAPPED(&addr->in6.sin6_addr))
+		bits -= 96;
+	snprintf(text, ADDR_TEXT, "%.70s/%u", host_text(host, addr), bits);
 	return text;
 }

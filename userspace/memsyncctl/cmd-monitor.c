@@ -41,7 +41,7 @@ static const char *listener_change(struct monitor *m, const struct memsync_event
 	char text[ADDR_TEXT];
 
 	addr_text(text, &event->listener->addr);
-	return memsync_for_each_listener(m->ctl->ms, same_listener, text) == 1 ?
+	return memsync_dump_listeners(m->ctl->ms, same_listener, text) == 1 ?
 	       "listening" : "closed";
 }
 

@@ -29,7 +29,7 @@ static void refuse(struct receiving *rx, const char *reason)
 
 	if (memsync_sink_refuse(rx->sink, reason))
 		return;
-	while (memsync_for_each_peer(rx->ctl->ms, memsync_sink_id(rx->sink), found, NULL) == 1 &&
+	while (memsync_dump_peers(rx->ctl->ms, memsync_sink_id(rx->sink), found, NULL) == 1 &&
 	       out_monotonic() < end)
 		usleep(20000);
 }

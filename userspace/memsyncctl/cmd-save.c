@@ -93,7 +93,7 @@ static int copy(struct save *save)
 		status = ctl_problem(save->ctl, &p);
 	err = memsync_release(save->ctl->ms, save->shown.region.id);
 	if (err == -ETIMEDOUT && !status)
-		return ctl_fail(save->ctl, "save %s: the copy took longer than the hold of %.3g s, so it may be torn; see --lease",
+		return ctl_fail(save->ctl, "save %s: the hold of %.3g s ran out: see --lease",
 				save->name, lease(save) / 1e3);
 	if (err && !status)
 		return ctl_fail_lib(save->ctl, "save %s", save->name);

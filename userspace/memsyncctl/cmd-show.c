@@ -72,7 +72,7 @@ static int load_all(struct ctl *ctl, struct listing *list)
 	if (ctl_open(ctl))
 		return EXIT_FAILED;
 	list->ms = ctl->ms;
-	if (memsync_for_each_region(ctl->ms, add_region, list))
+	if (memsync_dump_regions(ctl->ms, add_region, list))
 		return ctl_fail_lib(ctl, "show");
 	return EXIT_DONE;
 }

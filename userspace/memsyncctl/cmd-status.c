@@ -47,7 +47,7 @@ static int take_region(const struct memsync_region *region, void *arg)
 
 	c->regions++;
 	c->region = region;
-	err = memsync_for_each_peer(c->ms, region->id, take_peer, c);
+	err = memsync_dump_peers(c->ms, region->id, take_peer, c);
 	return err == -ENOENT ? 0 : err;
 }
 
@@ -177,8 +177,8 @@ int cmd_status(struct ctl *ctl, int argc, char **argv)
 	listeners = json_object_new_array();
 	c.ms = ctl->ms;
 	c.array = json_object_new_array();
-	if (memsync_for_each_listener(ctl->ms, take_listener, listeners) ||
-	    memsync_for_each_region(ctl->ms, take_region, &c)) {
+	if (memsync_dump_listeners(ctl->ms, take_listener, listeners) ||
+	    memsync_dump_regions(ctl->ms, take_region, &c)) {
 		json_object_put(listeners);
 		json_object_put(c.array);
 		free(info);

@@ -86,7 +86,7 @@ static int judge(struct ctl *ctl, const struct memsync_region *region,
 	struct shown shown;
 
 	if (!v->compared && region->pages)
-		return ctl_fail(ctl, "%s: nothing could be compared: %" PRIu64 " pages were changing",
+		return ctl_fail(ctl, "%s: nothing compared: %" PRIu64 " pages were changing",
 				region->name, v->changing);
 	if (shown_load(ctl->ms, region, &shown))
 		return ctl_fail_lib(ctl, "verify %s", region->name);

@@ -22,14 +22,13 @@ static const char *leading_options(struct ctl *ctl, int *argc, char ***argv)
 	while (*argc > 1 && (*argv)[1][0] == '-') {
 		const char *option = (*argv)[1];
 
-		if (!strcmp(option, "-j") || !strcmp(option, "--json")) {
-			/* wants_json() has seen it */
-		} else if (!strcmp(option, "-h") || !strcmp(option, "--help")) {
+		if (!strcmp(option, "-h") || !strcmp(option, "--help"))
 			return "help";
-		} else if (!strcmp(option, "-V") || !strcmp(option, "--version")) {
+		if (!strcmp(option, "-V") || !strcmp(option, "--version")) {
 			puts("memsyncctl " MEMSYNC_VERSION);
 			return NULL;
-		} else {
+		}
+		if (strcmp(option, "-j") && strcmp(option, "--json")) {
 			ctl->status = ctl_usage(ctl, "unknown option %s", option);
 			return NULL;
 		}

@@ -36,7 +36,7 @@ int process_ranges(const struct process *process, const struct range_args *args,
 		return -1;
 	if (!maps.nr) {
 		maps_free(&maps);
-		return problem_attr(p, "pid", "process %d (%s) has no memory of its own: a kernel thread or a process that ended",
+		return problem_attr(p, "pid", "process %d (%s) is a kernel thread, or has ended",
 				    process->pid, process->name);
 	}
 	err = ranges_expand(args, &maps, ranges, p);

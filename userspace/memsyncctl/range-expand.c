@@ -67,8 +67,8 @@ static int expand_writable(const struct maps *maps, bool anon, struct ranges *ra
 			err = append_merged(ranges, first, m, p);
 	}
 	if (!err && ranges->nr == first)
-		err = problem_attr(p, "start", "the process has no writable %s that can be tracked",
-			      anon ? "anonymous memory" : "memory");
+		err = problem_attr(p, "start", "no writable %s of the process can be tracked",
+				   anon ? "anonymous memory" : "memory");
 	return err;
 }
 
@@ -89,8 +89,9 @@ static int expand_named(const struct range_arg *arg, const struct maps *maps,
 			err = append_merged(ranges, first, m, p);
 	}
 	if (!err && ranges->nr == first)
-		err = problem_attr(p, "start", found ? "no mapping of %s is writable in the process" :
-			      "the process has no mapping %s", arg->name);
+		err = problem_attr(p, "start",
+				   found ? "no mapping of %s is writable in the process" :
+				   "the process has no mapping %s", arg->name);
 	return err;
 }
 
@@ -108,8 +109,8 @@ static int check_digits(const struct range_arg *arg, const struct maps *maps, st
 	to = strtoull(end, NULL, 16);
 	if (maps_cover(maps, arg->start, arg->end) || !maps_cover(maps, from, to))
 		return 0;
-	return problem_attr(p, "start", "%s-%s is read as decimal and not mapped: write 0x%s-0x%s for hex",
-		       start, end, start, end);
+	return problem_attr(p, "start", "%s-%s is decimal, not mapped: write 0x%s-0x%s for hex",
+			    start, end, start, end);
 }
 
 static int expand_one(const struct range_arg *arg, const struct maps *maps, struct ranges *ranges,
@@ -136,6 +137,14 @@ static int by_start(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
+static int overlap(const struct memsync_range *a, const struct memsync_range *b,
+		   struct problem *p)
+{
+	return problem_attr(p, "start",
+			    "0x%" PRIx64 "-0x%" PRIx64 " and 0x%" PRIx64 "-0x%" PRIx64 " overlap",
+			    a->start, a->end, b->start, b->end);
+}
+
 static int check_overlaps(const struct ranges *ranges, struct problem *p)
 {
 	struct memsync_range *sorted;
@@ -150,9 +159,7 @@ static int check_overlaps(const struct ranges *ranges, struct problem *p)
 	qsort(sorted, ranges->nr, sizeof(*sorted), by_start);
 	for (i = 1; !err && i < ranges->nr; i++)
 		if (sorted[i].start < sorted[i - 1].end)
-			err = problem_attr(p, "start", "ranges 0x%" PRIx64 "-0x%" PRIx64 " and 0x%" PRIx64
-				      "-0x%" PRIx64 " overlap", sorted[i - 1].start,
-				      sorted[i - 1].end, sorted[i].start, sorted[i].end);
+			err = overlap(&sorted[i - 1], &sorted[i], p);
 	free(sorted);
 	return err;
 }

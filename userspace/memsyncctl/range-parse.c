@@ -60,7 +60,7 @@ static int check_aligned(const struct range_arg *arg, const char *text, struct p
 		return 0;
 	if (meant_as_hex(arg, text, mask))
 		return problem_attr(p, "start",
-				    "range %s is read as decimal and is not aligned to pages: write 0x%.*s-0x%s for hex",
+				    "range %s is decimal, not aligned: write 0x%.*s-0x%s for hex",
 				    text, (int)strcspn(text, "-"), text, strchr(text, '-') + 1);
 	return problem_attr(p, arg->start & mask ? "start" : "end",
 		       "range %s is not aligned to pages of %" PRIu64
@@ -73,9 +73,10 @@ static int check_span(const struct range_arg *arg, const char *text, struct prob
 	if (arg->start == arg->end)
 		return problem_attr(p, "end", "range %s is empty", text);
 	if (arg->start > arg->end)
-		return problem_attr(p, "end", "range %s is reversed: it ends before it starts", text);
+		return problem_attr(p, "end", "range %s is reversed", text);
 	if (arg->end > KERNEL_HALF)
-		return problem_attr(p, "end", "range %s lies in the kernel's half of the address space", text);
+		return problem_attr(p, "end", "range %s lies in the kernel's half of addresses",
+				    text);
 	return check_aligned(arg, text, p);
 }
 
@@ -93,7 +94,8 @@ static int parse_length(struct range_arg *arg, const char *first, const char *se
 	if (!length)
 		return problem_attr(p, "end", "range %s is empty", text);
 	if (length > UINT64_MAX - arg->start)
-		return problem_attr(p, "end", "range %s goes beyond the address space (overflow)", text);
+		return problem_attr(p, "end", "range %s goes beyond all addresses (overflow)",
+				    text);
 	arg->end = arg->start + length;
 	return 0;
 }
@@ -121,7 +123,7 @@ static int parse_span(const char *text, struct range_arg *arg, struct problem *p
 	op = strpbrk(first, "-+");
 	if (!op) {
 		free(first);
-		return problem(p, "'%s' is no range: START-END, START+LENGTH, [heap], [stack], a mapping's path, anon or all",
+		return problem(p, "'%s' is no range: START-END, START+LENGTH, a name, anon, all",
 			       text);
 	}
 	arg->kind = RANGE_SPAN;

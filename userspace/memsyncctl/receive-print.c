@@ -40,7 +40,7 @@ static void ready_json(struct receiving *rx)
 {
 	struct json_object *obj = event_json("ready"), *array = json_object_new_array();
 
-	memsync_for_each_listener(rx->ctl->ms, add_listener, array);
+	memsync_dump_listeners(rx->ctl->ms, add_listener, array);
 	out_number(obj, "id", memsync_sink_id(rx->sink));
 	out_string(obj, "name", rx->args->name);
 	out_number(obj, "pid", getpid());
@@ -58,7 +58,7 @@ void receive_print_ready(struct receiving *rx)
 		return;
 	}
 	printf("listening for a source of %s", out_safe(rx->args->name));
-	memsync_for_each_listener(rx->ctl->ms, print_listener, &any);
+	memsync_dump_listeners(rx->ctl->ms, print_listener, &any);
 	printf(" (pid %d)\n", getpid());
 	fflush(stdout);
 	if (!any)

@@ -84,7 +84,7 @@ static const char *contradiction(const struct register_args *args)
 	if (!args->ranges.nr)
 		return "register needs --addr RANGE";
 	if (args->sink && !args->name)
-		return "a sink needs --name NAME: that of its source, or the one that --peer gives there";
+		return "a sink needs --name NAME: its source's, or that of --peer HOST/NAME there";
 	if (args->sink && args->nr_peers)
 		return "--peer is for a source; a sink names its sources with --from";
 	if (args->sink && args->interval_ns)

@@ -38,9 +38,9 @@ int shown_load(struct memsync *ms, const struct memsync_region *region, struct s
 
 	memset(shown, 0, sizeof(*shown));
 	shown->region = *region;
-	err = memsync_for_each_range(ms, region->id, add_range, shown);
+	err = memsync_dump_ranges(ms, region->id, add_range, shown);
 	if (!err)
-		err = memsync_for_each_peer(ms, region->id, add_peer, shown);
+		err = memsync_dump_peers(ms, region->id, add_peer, shown);
 	if (err)
 		shown_free(shown);
 	return err;

@@ -98,7 +98,7 @@ int unit_read_bytes(const char *text, const char *what, uint64_t *value, struct 
 	if (err == -ERANGE)
 		return problem(p, "%s '%s' is too large", what, text);
 	if (err)
-		return problem(p, "%s '%s' is no number (decimal, or hex with 0x; K, M, G, T after it)",
+		return problem(p, "%s '%s' is no number (decimal or 0x hex, then K, M, G or T)",
 			       what, text);
 	return 0;
 }

@@ -48,7 +48,7 @@ static int check_peers(struct waiting *w, const struct memsync_region *region)
 	struct peers peers = { };
 	char addr[ADDR_TEXT];
 
-	if (memsync_for_each_peer(w->ctl->ms, w->id, take_peer, &peers)) {
+	if (memsync_dump_peers(w->ctl->ms, w->id, take_peer, &peers)) {
 		progress_clear(&w->progress);
 		return ctl_fail_lib(w->ctl, "%s", region->name);
 	}
@@ -119,7 +119,7 @@ int wait_synced(struct ctl *ctl, struct memsync_events *events, uint32_t id, int
 			break;
 		if (until >= 0 && now_ms() >= until) {
 			progress_clear(&w.progress);
-			return ctl_timeout(ctl, "region %u is registered but not synced after %.3g s",
+			return ctl_timeout(ctl, "region %u is registered, not synced after %.3g s",
 					   id, timeout_ms / 1e3);
 		}
 		status = await(&w, until);

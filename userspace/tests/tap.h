@@ -7,6 +7,10 @@
 #include <string.h>
 
 /* One program's results; each line of the plan is a CHECK(). */
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#endif
+
 static int tap_nr, tap_failed;
 
 static inline bool tap_result(bool ok, const char *file, int line, const char *what)
@@ -29,11 +33,16 @@ static inline void tap_same(const char *got, const char *wanted, const char *fil
 }
 
 #define CHECK_SAME(got, wanted, what)	tap_same(got, wanted, __FILE__, __LINE__, what)
-#define CHECK_HAS(text, part, what)	\
-	do {	\
-		if (!CHECK(strstr(text, part), what))	\
-			printf("# '%s' is not in '%s'\n", part, text);	\
-	} while (0)
+
+/* Is @part in @got? */
+static inline void tap_has(const char *got, const char *part, const char *file, int line,
+			   const char *what)
+{
+	if (!tap_result(strstr(got, part), file, line, what))
+		printf("# '%s' is not in '%s'\n", part, got);
+}
+
+#define CHECK_HAS(got, part, what)	tap_has(got, part, __FILE__, __LINE__, what)
 
 static inline int tap_done(void)
 {

@@ -48,8 +48,7 @@ static void test_region(void)
 {
 	struct memsync_addr v4 = { .in = { .sin_family = AF_INET, .sin_port = htons(1) },
 				   .prefix = 8 };
-	struct memsync_addr v6 = { .in6 = { .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback },
-				   .prefix = 128 };
+	struct memsync_addr v6 = { .in6 = { .sin6_family = AF_INET6 }, .prefix = 128 };
 	struct nlattr *tb[MEMSYNC_A_MAX + 1], *nest;
 	struct nl_msg *msg = message();
 	struct memsync_region region;

@@ -19,7 +19,7 @@ static void test_escape(void)
 
 	escape_is("plain text", "plain text", "plain text stays");
 	escape_is("\033[2Jx\a\n", "\\x1b[2Jx\\x07\\x0a", "control characters do not");
-	escape_is("\x7f\x9b" "1m", "\\x7f\\x9b1m", "nor do DEL and C1");
+	escape_is("\x7f\x9b[1m", "\\x7f\\x9b[1m", "nor do DEL and C1");
 	escape_is("\xe2\x80\xae", "\\xe2\\x80\\xae", "nor do those that turn text around");
 	escape_is("a\\x1b", "a\\x5cx1b", "a backslash cannot be mistaken");
 	out_escape(text, sizeof(text), "abc\033def");
@@ -66,8 +66,11 @@ static void test_numbers(void)
 	out_time(obj, "t", 1700000000123456789);
 	out_time(obj, "z", 0);
 	text = out_json_text(obj, false);
-	CHECK_SAME(text, "{ \"n\": 18446744073709551615, \"h\": \"0x7f0000001000\", \"b\": true, \"t\": \"2023-11-14T22:13:20.123456Z\", \"z\": null }",
-		   "numbers, addresses and times");
+	CHECK_HAS(text, "\"n\": 18446744073709551615,", "a number");
+	CHECK_HAS(text, "\"h\": \"0x7f0000001000\",", "an address");
+	CHECK_HAS(text, "\"b\": true,", "a truth");
+	CHECK_HAS(text, "\"t\": \"2023-11-14T22:13:20.123456Z\",", "a time");
+	CHECK_HAS(text, "\"z\": null", "no time");
 	free(text);
 	json_object_put(obj);
 }

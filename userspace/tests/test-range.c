@@ -98,7 +98,7 @@ static struct mapping mappings[] = {
 	{ 0x99999000, 0x9999a000, true, true, false, 9, "/lib/z", "" },
 };
 
-static const struct maps maps = { mappings, sizeof(mappings) / sizeof(mappings[0]) };
+static const struct maps maps = { mappings, ARRAY_SIZE(mappings) };
 
 static int expand(const char *text, struct ranges *ranges)
 {

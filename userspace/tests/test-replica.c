@@ -13,8 +13,8 @@
 #include "tap.h"
 
 static struct problem p;
-static char dir[] = "/tmp/memsync-test-XXXXXX";
-static char path[64], other[64];
+static char dir[32];
+static char path[64], other[96];
 
 static off_t size_of(const char *name)
 {
@@ -135,7 +135,7 @@ static void test_image(void)
 	image_close(&image);
 	fd = open(path, O_RDONLY);
 	CHECK(read(fd, got, sizeof(got)) == sizeof(got) && got[0] == 'z' && got[4096] == 'a' &&
-	      got[2 * 4096] == 0 && got[3 * 4096] == 'a', "ranges at their offsets, holes as zeros");
+	      got[2 * 4096] == 0 && got[3 * 4096] == 'a', "ranges at offsets, holes as zeros");
 	close(fd);
 	image_open(&image, path, getpid(), start, &p);
 	stop = 1;
@@ -148,6 +148,7 @@ static void test_image(void)
 
 int main(void)
 {
+	strcpy(dir, "/tmp/memsync-test-XXXXXX");
 	if (!mkdtemp(dir))
 		return 1;
 	snprintf(path, sizeof(path), "%s/img", dir);
