@@ -112,7 +112,7 @@ bool memsync_hold_off(const struct memsync_region *region);
 bool memsync_hold_begin(struct memsync_region *region);
 /* Ends a hold, if there is one. Without region->lock. */
 void memsync_hold_end(struct memsync_region *region, int err, const char *reason);
-/* The source is lost: a hold that has not begun cannot begin. Without region->lock. */
+/* The source is lost: a hold that has not begun cannot begin. region->lock held. */
 void memsync_hold_source_lost(struct memsync_region *region);
 
 /* ---- watch.c ---- */

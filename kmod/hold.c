@@ -63,20 +63,15 @@ static void expire(struct work_struct *work)
 }
 
 /* Takes the hold off; returns whether it was in force. -ENOENT: there is none. */
-static int take_off(struct memsync_region *region, bool only_asked)
+static int take_off(struct memsync_region *region)
 {
-	struct memsync_hold *hold;
+	struct memsync_hold *hold = region->hold;
 	bool held;
 
-	mutex_lock(&region->lock);
-	hold = region->hold;
-	if (!hold || (only_asked && hold->held)) {
-		mutex_unlock(&region->lock);
+	if (!hold)
 		return -ENOENT;
-	}
 	held = hold->held;
 	detach(region);
-	mutex_unlock(&region->lock);
 	if (cancel_delayed_work(&hold->expire))
 		hold_free(hold);
 	return held;
@@ -109,41 +104,33 @@ static int check(struct memsync_region *region, struct netlink_ext_ack *extack)
 	return 0;
 }
 
-int memsync_sink_hold(struct memsync_region *region, u32 timeout_ms, struct netlink_ext_ack *extack)
+int memsync_sink_hold(struct memsync_region *region, u32 timeout_ms,
+		      struct netlink_ext_ack *extack)
 {
 	struct memsync_hold *hold;
-	bool held;
-	u64 id;
 	int err;
 
+	lockdep_assert_held(&region->lock);
+	err = check(region, extack);
+	if (err)
+		return err;
 	hold = kzalloc(sizeof(*hold), GFP_KERNEL);
 	if (!hold)
 		return -ENOMEM;
 	INIT_DELAYED_WORK(&hold->expire, expire);
-
-	mutex_lock(&region->lock);
-	err = check(region, extack);
-	if (err) {
-		mutex_unlock(&region->lock);
-		kfree(hold);
-		return err;
-	}
 	hold->region = memsync_region_get(region);
 	hold->held = !region->mid_pass;
 	region->hold = hold;
-	held = hold->held;
-	id = region->barrier_id;
 	queue_delayed_work(memsync_thread_wq, &hold->expire, msecs_to_jiffies(timeout_ms));
-	mutex_unlock(&region->lock);
-
-	if (held)
-		memsync_events->held(region, id, 0, NULL);
+	if (hold->held)
+		memsync_events->held(region, region->barrier_id, 0, NULL);
 	return 0;
 }
 
 int memsync_sink_release(struct memsync_region *region, struct netlink_ext_ack *extack)
 {
-	if (take_off(region, false) > 0)
+	lockdep_assert_held(&region->lock);
+	if (take_off(region) > 0)
 		return 0;
 	NL_SET_ERR_MSG(extack, "the sink was not held any more");
 	return -ETIMEDOUT;
@@ -166,13 +153,18 @@ bool memsync_hold_begin(struct memsync_region *region)
 
 void memsync_hold_end(struct memsync_region *region, int err, const char *reason)
 {
-	if (take_off(region, false) >= 0)
+	mutex_lock(&region->lock);
+	if (take_off(region) >= 0)
 		memsync_events->held(region, region->barrier_id, err, reason);
+	mutex_unlock(&region->lock);
 }
 
 void memsync_hold_source_lost(struct memsync_region *region)
 {
-	if (take_off(region, true) >= 0)
-		memsync_events->held(region, region->barrier_id, -ENOTCONN,
-				     "the source was lost in the middle of a pass");
+	lockdep_assert_held(&region->lock);
+	if (!region->hold || region->hold->held)
+		return;
+	take_off(region);
+	memsync_events->held(region, region->barrier_id, -ENOTCONN,
+			     "the source was lost in the middle of a pass");
 }

@@ -148,7 +148,8 @@ struct memsync_verify {
  * struct memsync_events - what regions and sessions report upwards
  *
  * All are called in process context, may sleep and may be called from any
- * thread. @region_state is called with region->lock held, the others without.
+ * thread. @region_state is called with region->lock held, @held with or without
+ * it, the others without.
  * @err is 0 or a negative errno, explained by @reason.
  */
 struct memsync_events {

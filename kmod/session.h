@@ -48,7 +48,7 @@ size_t memsync_session_tracking_bytes(struct memsync_region *region);
 int memsync_barrier_start(struct memsync_region *region, u64 *id, struct netlink_ext_ack *extack);
 int memsync_verify_start(struct memsync_region *region, struct netlink_ext_ack *extack);
 
-/* ---- sink; the callers do not hold region->lock unless said otherwise ---- */
+/* ---- sink; callers hold region->lock ---- */
 
 /*
  * Asks the sink to rest after the pass it is in; event held. The hold ends by
@@ -62,11 +62,11 @@ int memsync_sink_release(struct memsync_region *region, struct netlink_ext_ack *
 /* The answer to an offered geometry: no. (Yes is memsync_region_start().) -ENOENT: no offer. */
 int memsync_sink_refuse(struct memsync_region *region, const char *reason,
 			struct netlink_ext_ack *extack);
-/* The connected source as a peer, for show. region->lock held. */
+/* The connected source as a peer, for show. */
 bool memsync_sink_source_info(struct memsync_region *region, struct memsync_peer_info *info);
 /*
  * Ends the region when its process exits or executes another program, until
- * memsync_session_stop(). region->lock held. -ESRCH, -ENOMEM, -EINTR.
+ * memsync_session_stop(). -ESRCH, -ENOMEM, -EINTR.
  */
 int memsync_sink_watch(struct memsync_region *region, struct netlink_ext_ack *extack);
 

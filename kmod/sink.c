@@ -78,6 +78,7 @@ static void detach(struct memsync_conn *conn)
 	conn->attached = false;
 	if (was) {
 		region->source = NULL;
+		memsync_hold_source_lost(region);
 		if (region->state == MEMSYNC_REGION_WAITING)
 			memsync_region_offer(region, NULL, 0);
 		else
@@ -85,10 +86,8 @@ static void detach(struct memsync_conn *conn)
 						 conn->failure);
 	}
 	mutex_unlock(&region->lock);
-	if (was) {
+	if (was)
 		wake_up_all(&region->answered);
-		memsync_hold_source_lost(region);
-	}
 }
 
 static void say_farewell(struct memsync_conn *conn)
@@ -224,19 +223,14 @@ bool memsync_sink_source_info(struct memsync_region *region, struct memsync_peer
 int memsync_sink_refuse(struct memsync_region *region, const char *reason,
 			struct netlink_ext_ack *extack)
 {
-	struct memsync_conn *conn;
-	int err = -ENOENT;
+	struct memsync_conn *conn = region->source;
 
-	mutex_lock(&region->lock);
-	conn = region->source;
-	if (region->state == MEMSYNC_REGION_WAITING && conn) {
-		strscpy(conn->refusal, reason && reason[0] ? reason : "refused",
-			sizeof(conn->refusal));
-		wake_up_all(&region->answered);
-		err = 0;
-	}
-	mutex_unlock(&region->lock);
-	if (err)
+	lockdep_assert_held(&region->lock);
+	if (region->state != MEMSYNC_REGION_WAITING || !conn) {
 		NL_SET_ERR_MSG(extack, "no geometry is offered");
-	return err;
+		return -ENOENT;
+	}
+	strscpy(conn->refusal, reason[0] ? reason : "refused", sizeof(conn->refusal));
+	wake_up_all(&region->answered);
+	return 0;
 }
