@@ -200,15 +200,28 @@ int memsync_nl_reply(struct genl_info *info, int (*fill)(struct sk_buff *msg, co
 
 /* ---- dumps ---- */
 
-int memsync_nl_dump_start(struct netlink_callback *cb)
+static int dump_start(struct netlink_callback *cb, struct nlattr **attrs,
+		      struct netlink_ext_ack *extack)
 {
-	const struct genl_info *info = genl_info_dump(cb);
-	struct memsync_region *region = get_region(cb->skb, info->attrs, 0, info->extack);
+	struct memsync_region *region = get_region(cb->skb, attrs, 0, extack);
 
 	if (IS_ERR(region))
 		return PTR_ERR(region);
 	*memsync_nl_dump(cb) = (struct memsync_nl_dump){ .region = region };
 	return 0;
+}
+
+int memsync_nl_dump_start(struct netlink_callback *cb)
+{
+	const struct genl_info *info = genl_info_dump(cb);
+	struct netlink_ext_ack none = {};
+	struct netlink_ext_ack *extack = info->extack ?: &none;
+	char text[NETLINK_MAX_FMTMSG_LEN];
+	int err;
+
+	nl_extack_lend(extack, text);
+	err = dump_start(cb, info->attrs, extack);
+	return nl_extack_reclaim(cb->skb, cb->nlh, err, extack);
 }
 
 int memsync_nl_dump_done(struct netlink_callback *cb)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * NL_SET_ERR_MSG_FMT() came with 6.2. Before, an extended ACK only points at
- * its text, and the ack is built when the handler has returned. So whoever calls
- * a handler lends a buffer with nl_extack_lend(), and nl_extack_reclaim()
- * sends the ack while the buffer is still there. Newer kernels need neither.
+ * its text, and the ack is built when the handler has returned; the start of a
+ * dump had none at all. So whoever calls a handler lends a buffer with
+ * nl_extack_lend(), and nl_extack_reclaim() sends the ack while the buffer is
+ * still there. Newer kernels need neither.
  */
 #ifndef _MEMSYNC_COMPAT_LINUX_NETLINK_H
 #define _MEMSYNC_COMPAT_LINUX_NETLINK_H
@@ -35,15 +36,13 @@ static inline int nl_extack_reclaim(struct sk_buff *skb, const struct nlmsghdr *
 	const char *buf = nl_extack_buf(extack);
 
 	nl_extack_lend(extack, NULL);
-	if (!buf || extack->_msg != buf)
+	if (!err || !buf)
 		return err;
-	if (err || nlh->nlmsg_flags & NLM_F_ACK)
-		netlink_ack(skb, (struct nlmsghdr *)nlh, err, extack);
-	extack->_msg = NULL;
+	netlink_ack(skb, (struct nlmsghdr *)nlh, err, extack);
 	return -EINTR;	/* the core's "answered already" */
 }
 
-/* Without a buffer, in a dump, there is no text. */
+/* Texts go with errors. Without a buffer there is none. */
 #define NL_SET_ERR_MSG_FMT(extack, fmt, args...) do {			\
 	struct netlink_ext_ack *__extack = (extack);			\
 	char *__buf = __extack ? nl_extack_buf(__extack) : NULL;	\
