@@ -17,13 +17,11 @@
 #include <linux/rcupdate.h>
 #include <linux/static_call.h>
 #include <linux/wait_bit.h>
-#include <asm/ibt.h>
+#include "bypass.h"
 #include "fault.h"
 #include "mm.h"
+#include "symbol.h"
 #include "track_internal.h"
-
-#define NOP5_FIRST_BYTE		0x0f
-#define CALL_FIRST_BYTE		0xe8
 
 static vm_fault_t unhooked(struct vm_area_struct *vma, unsigned long addr, unsigned int flags,
 			   struct pt_regs *regs)
@@ -37,7 +35,7 @@ static unsigned int hook_users;		/* under memsync_mm_mutex */
 static bool hook_dead;
 
 /* Faults of a process that ceased to be watched between hook and wrapper. */
-static atomic_t passing = ATOMIC_INIT(0);
+atomic_t memsync_fault_passing = ATOMIC_INIT(0);
 
 /*
  * One that is written is tracked at 4 KiB from then on. Splitting needs the
@@ -80,7 +78,7 @@ static vm_fault_t handle_fault(struct vm_area_struct *vma, unsigned long addr, u
 		rcu_read_unlock();
 		return 0;
 	}
-	in_flight = likely(m) ? memsync_mm_in_flight(m, addr) : &passing;
+	in_flight = likely(m) ? memsync_mm_in_flight(m, addr) : &memsync_fault_passing;
 	atomic_inc(in_flight);
 	smp_mb__after_atomic();		/* pairs with the taking, see memsync_mm_unsettled() */
 	if (likely(m))
@@ -117,15 +115,6 @@ static struct ftrace_ops hook_ops = {
 	.flags	= FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
 };
 
-static unsigned long fentry_site(void)
-{
-	unsigned long entry = (unsigned long)handle_mm_fault;
-
-	if (is_endbr(*(u32 *)entry))
-		entry += ENDBR_INSN_SIZE;
-	return entry;
-}
-
 static const char *hook_failure(int err)
 {
 	switch (err) {
@@ -136,6 +125,16 @@ static const char *hook_failure(int err)
 	default:
 		return "cannot hook the page fault handler";
 	}
+}
+
+static void unhook_faults(void)
+{
+	if (!unregister_ftrace_function(&hook_ops))
+		return;
+	/* ftrace no longer answers; faults may come here for ever. */
+	pr_warn("ftrace has shut itself down; this module stays until the next boot\n");
+	WRITE_ONCE(hook_dead, true);
+	__module_get(THIS_MODULE);
 }
 
 /**
@@ -154,12 +153,19 @@ int memsync_fault_hook(struct netlink_ext_ack *extack)
 		return 0;
 	}
 	err = hook_dead ? -ENODEV : register_ftrace_function(&hook_ops);
-	if (err) {
-		NL_SET_ERR_MSG_FMT(extack, "%s", hook_failure(err));
-		return err;
-	}
+	if (err)
+		goto fail;
+	err = memsync_bypass_hook();
+	if (err)
+		goto unhook;
 	WRITE_ONCE(hook_users, 1);
 	return 0;
+
+unhook:
+	unhook_faults();
+fail:
+	NL_SET_ERR_MSG_FMT(extack, "%s", hook_failure(err));
+	return err;
 }
 
 void memsync_fault_unhook(void)
@@ -170,12 +176,8 @@ void memsync_fault_unhook(void)
 		return;
 	}
 	WRITE_ONCE(hook_users, 0);
-	if (!unregister_ftrace_function(&hook_ops))
-		return;
-	/* ftrace no longer answers; faults may come here for ever. */
-	pr_warn("ftrace has shut itself down; this module stays until the next boot\n");
-	WRITE_ONCE(hook_dead, true);
-	__module_get(THIS_MODULE);
+	memsync_bypass_unhook();
+	unhook_faults();
 }
 
 enum memsync_hook_state memsync_fault_state(void)
@@ -192,12 +194,9 @@ enum memsync_hook_state memsync_fault_state(void)
  */
 int memsync_fault_init(void)
 {
-	unsigned long site = fentry_site();
-	u8 insn = *(u8 *)site;
-	int err;
+	unsigned long site = memsync_symbol_fentry((unsigned long)handle_mm_fault);
+	int err = site ? ftrace_set_filter_ip(&hook_ops, site, 0, 0) : -EINVAL;
 
-	err = insn == NOP5_FIRST_BYTE || insn == CALL_FIRST_BYTE ?
-		ftrace_set_filter_ip(&hook_ops, site, 0, 0) : -EINVAL;
 	if (err) {
 		pr_err("handle_mm_fault() of this kernel has no ftrace entry where one is expected (error %d)\n",
 		       err);
@@ -205,7 +204,10 @@ int memsync_fault_init(void)
 	}
 	static_call_update(memsync_handle_mm_fault,
 			   (typeof(&unhooked))(site + MCOUNT_INSN_SIZE));
-	return 0;
+	err = memsync_bypass_init();
+	if (err)
+		ftrace_free_filter(&hook_ops);
+	return err;
 }
 
 /*
@@ -216,8 +218,9 @@ int memsync_fault_init(void)
 void memsync_fault_exit(void)
 {
 	synchronize_rcu_tasks();
-	while (atomic_read_acquire(&passing))
+	while (atomic_read_acquire(&memsync_fault_passing))
 		msleep(20);
 	synchronize_rcu_tasks();
+	memsync_bypass_exit();
 	ftrace_free_filter(&hook_ops);
 }

@@ -2,9 +2,13 @@
 #ifndef _MEMSYNC_FAULT_H
 #define _MEMSYNC_FAULT_H
 
+#include <linux/atomic.h>
 #include <uapi/linux/memsync.h>
 
 struct netlink_ext_ack;
+
+/* Hooked calls that found their process not watched any more. */
+extern atomic_t memsync_fault_passing;
 
 /* Counted; both under memsync_mm_mutex. */
 int memsync_fault_hook(struct netlink_ext_ack *extack);

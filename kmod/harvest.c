@@ -8,8 +8,10 @@
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
 #include <linux/mmu_notifier.h>
+#include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/swapops.h>
 #include "pgwalk.h"
 #include "tlb.h"
 #include "trace.h"
@@ -25,17 +27,20 @@
 struct walk {
 	struct memsync_track *track;
 	struct mm_struct *mm;
-	struct memsync_harvest *h;	/* NULL: protect only */
+	struct memsync_harvest *h;
 	struct vm_area_struct *vma;	/* last one used; valid under the mmap lock */
 	bool alone;			/* no other track of this memory */
 	bool elsewhere;			/* a piece is to be faulted in */
+	bool told;			/* other tracks were marked */
+	int err;
 	unsigned long flush_start;
 	unsigned long flush_end;
 
 	/* the block */
 	unsigned long index;
 	unsigned long addr;
-	unsigned long started;		/* notifier count before its hints were taken */
+	unsigned long started;		/* notifier ranges before its hints were taken, */
+	bool active;			/* and whether one was under way */
 	struct memsync_taken taken;
 };
 
@@ -80,16 +85,12 @@ static struct memsync_piece *next_piece(struct walk *w)
 static __always_inline void found_page(struct walk *w, const struct segment *s, unsigned int i,
 				       struct page *page)
 {
-	if (!w->h)
-		return;
 	get_page(page);
 	*next_piece(w) = (struct memsync_piece){ offset_of(s, i), 1, page };
 }
 
 static void found_elsewhere(struct walk *w, const struct segment *s, unsigned int i)
 {
-	if (!w->h)
-		return;
 	w->elsewhere = true;
 	*next_piece(w) = (struct memsync_piece){ offset_of(s, i), 1, PAGE_ELSEWHERE };
 }
@@ -99,8 +100,6 @@ static void found_zeros(struct walk *w, const struct segment *s, unsigned int i)
 	struct memsync_piece *last;
 	u64 offset = offset_of(s, i);
 
-	if (!w->h)
-		return;
 	last = w->h->nr ? &w->h->pieces[w->h->nr - 1] : NULL;
 	if (last && !last->page && last->offset + ((u64)last->nr << PAGE_SHIFT) == offset)
 		last->nr++;
@@ -119,23 +118,50 @@ static void tell_others(struct walk *w, unsigned long addr)
 		if (other == w->track || block == MEMSYNC_NO_BLOCK)
 			continue;
 		memsync_dirty_page(&other->dirty, block, memsync_page_in_block(addr));
-		memsync_track_wake(other);
+		w->told = true;
 	}
 }
 
+static void wake_others(struct walk *w)
+{
+	struct memsync_track *other;
+
+	if (!w->told)
+		return;
+	w->told = false;
+	rcu_read_lock();
+	list_for_each_entry_rcu(other, &w->track->m->tracks, node)
+		if (other != w->track)
+			memsync_track_wake(other);
+	rcu_read_unlock();
+}
+
 /*
- * A notifier that started since the hints were taken found nothing to promote,
- * and the entry it then changed no longer tells. Asked under the lock that such
- * a change needs, so the answer holds for as long as that is held.
+ * A notifier that was under way, or started, when the hints were taken found
+ * nothing to promote, and the entry it then changed no longer tells. Asked
+ * under the lock that such a change needs, so the answer holds for as long as
+ * that is held.
  */
 static void distrust_entries(struct walk *w)
 {
-	if (w->taken.look && READ_ONCE(w->track->m->started) != w->started)
+	if (w->taken.look &&
+	    (w->active || READ_ONCE(w->track->m->started) != w->started))
 		bitmap_fill(w->taken.dirty, MEMSYNC_BLOCK_PAGES);
 }
 
-static void visit_not_present(struct walk *w, const struct segment *s, unsigned int i, pte_t pte)
+/* What migrates from a writable entry comes back writable, and nobody tells. */
+static void expect_writable(struct walk *w)
 {
+	memsync_dirty_look(&w->track->dirty, w->index);
+}
+
+static void visit_not_present(struct walk *w, const struct segment *s, unsigned int i, pte_t pte,
+			      bool wanted)
+{
+	if (!pte_none(pte) && is_writable_migration_entry(pte_to_swp_entry(pte)))
+		expect_writable(w);
+	if (!wanted)
+		return;
 	if (pte_none(pte))
 		found_zeros(w, s, i);
 	else
@@ -150,8 +176,7 @@ static __always_inline void visit_pte(struct walk *w, const struct segment *s, u
 	pte_t pte = ptep_get(ptep);
 
 	if (unlikely(!pte_present(pte))) {
-		if (wanted)
-			visit_not_present(w, s, i, pte);
+		visit_not_present(w, s, i, pte, wanted);
 		return;
 	}
 	if (pte_write(pte)) {
@@ -167,14 +192,33 @@ static __always_inline void visit_pte(struct walk *w, const struct segment *s, u
 		found_page(w, s, i, pte_page(pte));
 }
 
+/* By words, since this is where a harvest spends its time. */
+static void visit_hinted(struct walk *w, const struct segment *s, struct memsync_ptes *ptes)
+{
+	unsigned int word, first = s->first, last = s->first + s->nr - 1;
+
+	for (word = first / BITS_PER_LONG; word <= last / BITS_PER_LONG; word++) {
+		unsigned long bits = w->taken.dirty[word];
+
+		if (word == first / BITS_PER_LONG)
+			bits &= BITMAP_FIRST_WORD_MASK(first);
+		if (word == last / BITS_PER_LONG)
+			bits &= BITMAP_LAST_WORD_MASK(last + 1);
+		for (; bits; bits &= bits - 1) {
+			unsigned int i = word * BITS_PER_LONG + __ffs(bits);
+
+			visit_pte(w, s, i, ptes->first + (i - first), true);
+		}
+	}
+}
+
 static void visit_ptes(struct walk *w, const struct segment *s, struct memsync_ptes *ptes)
 {
 	unsigned int i;
 
 	distrust_entries(w);
 	if (!w->taken.look) {
-		for_each_wanted(i, w, s)
-			visit_pte(w, s, i, ptes->first + (i - s->first), true);
+		visit_hinted(w, s, ptes);
 		return;
 	}
 	for (i = s->first; i < s->first + s->nr; i++)
@@ -204,7 +248,7 @@ static void protect_huge(struct walk *w, pmd_t *pmd)
 		if (other == w->track || block == MEMSYNC_NO_BLOCK)
 			continue;
 		memsync_dirty_pages(&other->dirty, block, 0, MEMSYNC_BLOCK_PAGES);
-		memsync_track_wake(other);
+		w->told = true;
 	}
 }
 
@@ -220,6 +264,8 @@ static bool visit_huge(struct walk *w, const struct segment *s, pmd_t *pmd)
 	distrust_entries(w);
 	if (present && pmd_write(pmdval))
 		protect_huge(w, pmd);
+	else if (!present && is_writable_migration_entry(pmd_to_swp_entry(pmdval)))
+		expect_writable(w);
 	for_each_wanted(i, w, s) {
 		if (present)
 			found_page(w, s, i, pmd_page(pmdval) + i);
@@ -258,6 +304,10 @@ static void visit_segment(struct walk *w, const struct segment *s)
 		if (memsync_pmd_is_huge(pmdval)) {
 			if (visit_huge_locked(w, s, pmd))
 				return;
+		} else if (unlikely(pmd_bad(pmdval))) {
+			w->err = -EFAULT;
+			memsync_track_ended(w->track, "its page tables are damaged");
+			return;
 		} else if (memsync_pgwalk_lock(w->mm, pmd, s->start, &ptes)) {
 			visit_ptes(w, s, &ptes);
 			memsync_pgwalk_unlock(&ptes);
@@ -287,11 +337,12 @@ static struct memsync_hole *get_hole(struct walk *w)
  */
 static void visit_hole(struct walk *w, const struct segment *s)
 {
-	struct memsync_hole *hole = get_hole(w);
+	struct memsync_hole *hole = NULL;
 	unsigned int i;
 
 	for_each_wanted(i, w, s) {
 		found_zeros(w, s, i);
+		hole = hole ?: get_hole(w);
 		if (hole)
 			__set_bit(i, hole->pages);
 		else
@@ -299,6 +350,17 @@ static void visit_hole(struct walk *w, const struct segment *s)
 	}
 }
 
+static void refuse(struct walk *w, const struct vm_area_struct *vma, const char *why)
+{
+	char reason[160];
+
+	snprintf(reason, sizeof(reason), "0x%lx-0x%lx is now %s, which cannot be tracked",
+		 vma->vm_start, vma->vm_end, why);
+	memsync_track_ended(w->track, reason);
+	w->err = -EOPNOTSUPP;
+}
+
+/* The mapping that ends above @addr, if any. */
 static struct vm_area_struct *vma_from(struct walk *w, unsigned long addr)
 {
 	if (!w->vma || addr < w->vma->vm_start || addr >= w->vma->vm_end)
@@ -312,6 +374,7 @@ static unsigned long visit_part(struct walk *w, const struct memsync_range *r, u
 {
 	struct vm_area_struct *vma = vma_from(w, addr);
 	bool mapped = vma && vma->vm_start <= addr;
+	const char *why = mapped ? memsync_vma_refusal(vma) : NULL;
 	struct segment s = {
 		.start = addr,
 		.first = memsync_page_in_block(addr),
@@ -323,7 +386,9 @@ static unsigned long visit_part(struct walk *w, const struct memsync_range *r, u
 	else if (vma)
 		end = min(end, vma->vm_start);
 	s.nr = (end - addr) >> PAGE_SHIFT;
-	if (mapped)
+	if (unlikely(why))
+		refuse(w, vma, why);
+	else if (mapped)
 		visit_segment(w, &s);
 	else
 		visit_hole(w, &s);
@@ -362,10 +427,10 @@ static void keep_unsettled(struct walk *w)
 static bool take_block(struct walk *w, unsigned long index)
 {
 	w->index = index;
-	w->started = READ_ONCE(w->track->m->started);
+	w->addr = memsync_track_block_addr(w->track, index);
+	w->active = memsync_mm_active(w->track->m, w->addr, &w->started);
 	if (!memsync_dirty_take(&w->track->dirty, index, &w->taken))
 		return false;
-	w->addr = memsync_track_block_addr(w->track, index);
 	keep_unsettled(w);
 	return true;
 }
@@ -379,10 +444,12 @@ static unsigned long visit_blocks(struct walk *w, unsigned long next)
 	for (next = memsync_dirty_next(d, next); next < d->nr_blocks;
 	     next = memsync_dirty_next(d, next + 1)) {
 		if (visited++ == MAX_BLOCKS ||
-		    (w->h && w->h->nr + MEMSYNC_BLOCK_PAGES > MEMSYNC_HARVEST_PIECES))
+		    w->h->nr + MEMSYNC_BLOCK_PAGES > MEMSYNC_HARVEST_PIECES)
 			break;
 		if (take_block(w, next))
 			visit_block(w);
+		if (unlikely(w->err))
+			break;
 	}
 	return next;
 }
@@ -401,11 +468,11 @@ static bool has_excess_refs(struct folio *folio, unsigned int own)
 	int before = folio_ref_count(folio), expected, after;
 
 	smp_rmb();	/* a mapping that goes takes its reference along, in this order */
-	/* Off the LRU lists a folio is in a batch or isolated, which holds one reference. */
-	expected = expected_refs(folio) + !folio_test_lru(folio) + own;
+	expected = expected_refs(folio) + own;
 	smp_rmb();	/* and one that comes brings it */
 	after = folio_ref_count(folio);
-	return max(before, after) > expected;
+	/* Off the LRU lists a folio is in a batch or isolated, which holds one reference. */
+	return max(before, after) > expected + !folio_test_lru(folio);
 }
 
 static bool same_folio(const struct memsync_piece *piece, const struct folio *folio)
@@ -425,6 +492,9 @@ static void keep_excess(struct walk *w)
 		if (!first->page || first->page == PAGE_ELSEWHERE)
 			continue;
 		folio = page_folio(first->page);
+		/* Ours and one more: that of the mapping, if the page is the process's still. */
+		if (likely(folio_ref_count(folio) <= 2))
+			continue;
 		while (folio_test_large(folio) && piece < end && same_folio(piece, folio))
 			piece++;
 		if (!folio_test_anon(folio) || !has_excess_refs(folio, piece - first))
@@ -455,15 +525,6 @@ static void revisit_hole(struct walk *w, struct memsync_hole *hole, unsigned lon
 	kfree(hole);
 }
 
-static void refuse(struct walk *w, const struct vm_area_struct *vma, const char *why)
-{
-	char reason[160];
-
-	snprintf(reason, sizeof(reason), "0x%lx-0x%lx is now %s, which cannot be tracked",
-		 vma->vm_start, vma->vm_end, why);
-	memsync_track_ended(w->track, reason);
-}
-
 /* Is all that is mapped in the ranges still of a kind that can be tracked? */
 static int recheck_vmas(struct walk *w)
 {
@@ -479,7 +540,7 @@ static int recheck_vmas(struct walk *w)
 
 			if (why) {
 				refuse(w, vma, why);
-				return -EOPNOTSUPP;
+				return w->err;
 			}
 			any = true;
 		}
@@ -524,9 +585,7 @@ static int walk_locked(struct walk *w, unsigned long *next)
 	if (w->flush_end)
 		memsync_tlb_flush(w->mm, w->flush_start, w->flush_end);
 	dec_tlb_flush_pending(w->mm);
-	if (w->h)
-		keep_excess(w);
-	return 0;
+	return w->err;
 }
 
 static int do_walk(struct walk *w, unsigned long *next)
@@ -538,56 +597,90 @@ static int do_walk(struct walk *w, unsigned long *next)
 	err = walk_locked(w, next);
 	mmap_read_unlock(w->mm);
 	mutex_unlock(&w->track->m->walk_mutex);
+	wake_others(w);
 	return err;
 }
 
-/* Content that is swapped out or under migration. It is private: reading is enough. */
+/*
+ * Content that is swapped out or under migration. It is private: reading is
+ * enough. Unmapped or removed in between is zeros, and will have been marked.
+ */
 static int read_page(struct mm_struct *mm, unsigned long addr, struct page **page)
 {
 	int locked = 1;
 	long got;
 
+	*page = NULL;
 	mmap_read_lock(mm);
 	got = get_user_pages_remote(mm, addr, 1, FOLL_FORCE, page, &locked);
+	if (got != 1 && locked && memsync_peek_is_absent(mm, addr))
+		got = 1;
 	if (locked)
 		mmap_read_unlock(mm);
-	if (got == 1)
-		return 0;
-	*page = NULL;
-	return got ? got : -EFAULT;
+	return got == 1 ? 0 : got ? got : -EFAULT;
 }
 
-/*
- * Unmapped in between is zeros, and the unmapping will have marked it again.
- * What cannot be read now stays dirty and is left out.
- */
+/* Replaces the marks of PAGE_ELSEWHERE by pages. */
 static int fetch_elsewhere(struct walk *w)
 {
-	struct memsync_harvest *h = w->h;
-	unsigned int i, kept = 0;
-	int ret = 0;
+	struct memsync_piece *piece = w->h->pieces, *end = piece + w->h->nr;
+	int err, ret = 0;
 
 	if (!w->elsewhere)
 		return 0;
-	for (i = 0; i < h->nr; i++) {
-		struct memsync_piece piece = h->pieces[i];
-		int err = 0;
-
-		if (piece.page == PAGE_ELSEWHERE)
-			err = read_page(w->mm, memsync_track_offset_addr(w->track, piece.offset),
-					&piece.page);
-		if (err == -EHWPOISON) {
-			memsync_track_ended(w->track, "a page of it was lost to a memory error");
-			ret = -EOPNOTSUPP;
-		}
-		if (err && err != -EFAULT) {
-			memsync_track_mark(w->track, piece.offset, 1);
+	w->elsewhere = false;
+	for (; piece < end; piece++) {
+		if (piece->page != PAGE_ELSEWHERE)
 			continue;
-		}
-		h->pieces[kept++] = piece;
+		err = read_page(w->mm, memsync_track_offset_addr(w->track, piece->offset),
+				&piece->page);
+		if (err)
+			ret = err;
 	}
-	h->nr = kept;
+	if (ret == -EFAULT || ret == -EHWPOISON) {
+		memsync_track_ended(w->track, "a page of it cannot be read (memory or swap error)");
+		return -EOPNOTSUPP;
+	}
 	return ret;
+}
+
+/* Nothing of it reaches the owner, so all of it is dirty still. */
+static void give_back(struct walk *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->h->nr; i++)
+		memsync_track_mark(w->track, w->h->pieces[i].offset, w->h->pieces[i].nr);
+	memsync_harvest_put(w->h);
+}
+
+/*
+ * The OOM killer empties a dying process's memory while it still looks alive;
+ * the mark comes first. Those zeros are not to be shipped.
+ */
+static int check_stable(struct walk *w)
+{
+	smp_rmb();	/* the entries were read before */
+	if (!test_bit(MMF_UNSTABLE, &w->mm->flags))
+		return 0;
+	memsync_track_ended(w->track, "the process is being killed for its memory");
+	return -ESRCH;
+}
+
+static int harvest(struct walk *w, unsigned long *next, bool fetch)
+{
+	int err = do_walk(w, next);
+
+	if (!err && fetch)
+		err = fetch_elsewhere(w);
+	if (!err)
+		err = check_stable(w);
+	if (err)
+		give_back(w);
+	else
+		keep_excess(w);
+	w->vma = NULL;
+	return err;
 }
 
 int memsync_harvest(struct memsync_track *track, struct memsync_harvest *h)
@@ -598,11 +691,7 @@ int memsync_harvest(struct memsync_track *track, struct memsync_harvest *h)
 	h->nr = 0;
 	if (!mmget_not_zero(w.mm))
 		return -ESRCH;
-	err = do_walk(&w, &h->next);
-	if (!err)
-		err = fetch_elsewhere(&w);
-	if (err)
-		memsync_harvest_put(h);
+	err = harvest(&w, &h->next, true);
 	mmput_async(w.mm);
 	if (err)
 		return err;
@@ -616,13 +705,19 @@ int memsync_harvest_discard(struct memsync_track *track)
 	unsigned long next = 0;
 	int err;
 
-	if (!mmget_not_zero(w.mm))
-		return -ESRCH;
+	w.h = kvzalloc(sizeof(*w.h), GFP_KERNEL);
+	if (!w.h)
+		return -ENOMEM;
+	err = mmget_not_zero(w.mm) ? 0 : -ESRCH;
+	if (err)
+		goto free_h;
 	do {
-		err = do_walk(&w, &next);
-		w.vma = NULL;
+		err = harvest(&w, &next, false);
+		memsync_harvest_put(w.h);
 	} while (!err && next < track->dirty.nr_blocks);
 	mmput_async(w.mm);
+free_h:
+	kvfree(w.h);
 	return err;
 }
 

@@ -167,7 +167,8 @@ void memsync_track_hint(struct memsync_mm *m, unsigned long addr, unsigned int f
 	}
 }
 
-static bool covered(struct memsync_mm *m, unsigned long addr)
+/* Does any track watch the block that holds @addr? Under RCU. */
+bool memsync_track_covers(struct memsync_mm *m, unsigned long addr)
 {
 	struct memsync_track *track;
 
@@ -193,7 +194,7 @@ bool memsync_track_wants_split(struct memsync_mm *m, struct vm_area_struct *vma,
 	if (!pmd_present(pmdval) || !pmd_trans_huge(pmdval) || pmd_write(pmdval))
 		return false;
 	rcu_read_lock();
-	ret = covered(m, addr);
+	ret = memsync_track_covers(m, addr);
 	rcu_read_unlock();
 	return ret;
 }
@@ -274,7 +275,7 @@ bool memsync_track_write_fast(struct memsync_mm *m, struct vm_area_struct *vma,
 	pmd_t *pmd;
 	pte_t pte;
 
-	if (!is_plain_write(vma, flags, regs) || !covered(m, addr))
+	if (!is_plain_write(vma, flags, regs) || !memsync_track_covers(m, addr))
 		return false;
 	pmd = memsync_pgwalk_pmd(vma->vm_mm, addr);
 	if (!pmd || !memsync_pgwalk_lock(vma->vm_mm, pmd, addr, &ptes))
@@ -282,7 +283,7 @@ bool memsync_track_write_fast(struct memsync_mm *m, struct vm_area_struct *vma,
 	pte = ptep_get(ptes.first);
 	if (likely(may_reuse(pte))) {
 		mark_written(m, addr);
-		set_pte(ptes.first, pte_mkwrite_novma(pte_mkdirty(pte_mkyoung(pte))));
+		set_pte(ptes.first, pte_mkdirty(pte_mkwrite_novma(pte_mkyoung(pte))));
 		done = true;
 	}
 	memsync_pgwalk_unlock(&ptes);

@@ -73,6 +73,29 @@ static struct memsync_mm *alloc_mm(struct mm_struct *mm)
 }
 
 /**
+ * memsync_mm_active - is a notifier range under way in this block?
+ * @m: the watched memory
+ * @block_addr: first address of the block
+ * @started: set to how many ranges have ever started
+ *
+ * To be asked before hints are taken.
+ */
+bool memsync_mm_active(struct memsync_mm *m, unsigned long block_addr, unsigned long *started)
+{
+	bool ret;
+
+	*started = smp_load_acquire(&m->started);	/* pairs with active_begin() */
+	if (!READ_ONCE(m->active))
+		return false;
+	spin_lock(&m->active_lock);
+	ret = m->active && m->active_start < block_addr + MEMSYNC_BLOCK_SIZE &&
+	      block_addr < m->active_end;
+	*started = m->started;
+	spin_unlock(&m->active_lock);
+	return ret;
+}
+
+/**
  * memsync_mm_unsettled - may a page of this block change hands right now?
  * @m: the watched memory
  * @block_addr: an address in the block
@@ -84,30 +107,23 @@ static struct memsync_mm *alloc_mm(struct mm_struct *mm)
  */
 bool memsync_mm_unsettled(struct memsync_mm *m, unsigned long block_addr)
 {
-	unsigned long start = block_addr & ~(MEMSYNC_BLOCK_SIZE - 1);
-	bool overlaps;
+	unsigned long started;
 
-	if (atomic_read(memsync_mm_in_flight(m, block_addr)))
-		return true;
-	if (!READ_ONCE(m->active))
-		return false;
-	spin_lock(&m->active_lock);
-	overlaps = m->active && m->active_start < start + MEMSYNC_BLOCK_SIZE &&
-		   start < m->active_end;
-	spin_unlock(&m->active_lock);
-	return overlaps;
+	return atomic_read(memsync_mm_in_flight(m, block_addr)) ||
+	       memsync_mm_active(m, block_addr & ~(MEMSYNC_BLOCK_SIZE - 1), &started);
 }
 
 /*
  * Has somebody else subscribed to this memory (KVM, an IOMMU)? Their devices
- * would write through page tables that we do not protect. The subscription
- * list is private to the kernel, but its head points at us only while we are
- * alone on it.
+ * would write through page tables that we do not protect. What they hang on is
+ * private to the kernel, but begins with the head of a list, which points at us
+ * only while we are alone on it, and a flag for those that watch an interval.
  */
 bool memsync_mm_has_others(const struct memsync_mm *m)
 {
 	return READ_ONCE(m->notifier.hlist.pprev) != m->alone ||
-	       READ_ONCE(m->notifier.hlist.next);
+	       READ_ONCE(m->notifier.hlist.next) ||
+	       READ_ONCE(*(const bool *)(m->alone + 1));
 }
 
 /*
@@ -116,17 +132,31 @@ bool memsync_mm_has_others(const struct memsync_mm *m)
  */
 static int publish(struct memsync_mm *m, struct netlink_ext_ack *extack)
 {
+	bool others = false;
 	int err;
 
 	hlist_add_head_rcu(&m->node, memsync_mm_bucket(m->mm));
-	err = mmu_notifier_register(&m->notifier, m->mm);
-	if (err) {
-		hlist_del_rcu(&m->node);
-		NL_SET_ERR_MSG(extack, "cannot subscribe to the process's memory changes");
-		return err;
+	err = mmap_write_lock_killable(m->mm);
+	if (err)
+		goto hide;
+	err = __mmu_notifier_register(&m->notifier, m->mm);
+	if (!err) {
+		m->alone = m->notifier.hlist.pprev;
+		others = memsync_mm_has_others(m);
 	}
-	m->alone = m->notifier.hlist.pprev;
-	return 0;
+	mmap_write_unlock(m->mm);
+	if (err)
+		goto hide;
+	if (!others)
+		return 0;
+	/* Ours is the first on the list, so the head is where it should be. */
+	NL_SET_ERR_MSG(extack, "KVM or another device also writes this process's memory, unseen");
+	return -EOPNOTSUPP;
+
+hide:
+	hlist_del_rcu(&m->node);
+	NL_SET_ERR_MSG(extack, "cannot subscribe to the process's memory changes");
+	return err;
 }
 
 /**
@@ -155,15 +185,14 @@ struct memsync_mm *memsync_mm_get(struct mm_struct *mm, struct netlink_ext_ack *
 	err = memsync_fault_hook(extack);
 	if (err)
 		goto free_mm;
+	m->nr_tracks = 1;
 	err = publish(m, extack);
+	if (err == -EOPNOTSUPP) {
+		memsync_mm_put(m);
+		return ERR_PTR(err);
+	}
 	if (err)
 		goto unhook;
-	m->nr_tracks = 1;
-	if (m->notifier.hlist.next) {
-		NL_SET_ERR_MSG(extack, "KVM or another device also writes this process's memory, unseen");
-		memsync_mm_put(m);
-		return ERR_PTR(-EOPNOTSUPP);
-	}
 	return m;
 
 unhook:

@@ -83,6 +83,7 @@ static inline atomic_t *memsync_mm_in_flight(struct memsync_mm *m, unsigned long
 	return &m->in_flight[hash_long(addr >> MEMSYNC_BLOCK_SHIFT, MEMSYNC_IN_FLIGHT_BITS)];
 }
 
+bool memsync_mm_active(struct memsync_mm *m, unsigned long block_addr, unsigned long *started);
 bool memsync_mm_unsettled(struct memsync_mm *m, unsigned long block_addr);
 bool memsync_mm_has_others(const struct memsync_mm *m);
 

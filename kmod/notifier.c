@@ -24,7 +24,7 @@ static void active_begin(struct memsync_mm *m, unsigned long start, unsigned lon
 		m->active_end = max(m->active_end, end);
 	}
 	WRITE_ONCE(m->active, m->active + 1);
-	WRITE_ONCE(m->started, m->started + 1);
+	smp_store_release(&m->started, m->started + 1);	/* after @active, for memsync_mm_active() */
 	spin_unlock(&m->active_lock);
 	smp_mb();	/* pairs with the taking, see memsync_mm_unsettled() */
 }
@@ -75,7 +75,8 @@ static void mark_missing(struct memsync_mm *m, unsigned long start, unsigned lon
 	DECLARE_BITMAP(missing, MEMSYNC_BLOCK_PAGES);
 	struct memsync_track *track;
 
-	if (!memsync_pgwalk_missing(m->mm, start, end, missing))
+	if (!memsync_track_covers(m, start) ||
+	    !memsync_pgwalk_missing(m->mm, start, end, missing))
 		return;
 	list_for_each_entry_rcu(track, &m->tracks, node)
 		memsync_track_mark_bitmap(track, start, missing);
@@ -95,16 +96,27 @@ static void mark_removed(struct memsync_mm *m, const struct mmu_notifier_range *
 		memsync_track_mark_range(track, range->start, range->end);
 }
 
+/* Fork, folio_mkclean() and clear_refs only ever take the right to write. */
+static bool may_add_writable(const struct mmu_notifier_range *range)
+{
+	return range->event != MMU_NOTIFY_PROTECTION_PAGE &&
+	       range->event != MMU_NOTIFY_SOFT_DIRTY;
+}
+
 static void invalidate_end(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
 {
 	struct memsync_mm *m = container_of(mn, struct memsync_mm, notifier);
 	struct memsync_track *track;
 
 	rcu_read_lock();
+	/* What a fault made writable since the start may be read-only again by now. */
+	list_for_each_entry_rcu(track, &m->tracks, node)
+		memsync_track_promote(track, range->start, range->end);
 	if (removes_content(range))
 		mark_removed(m, range);
-	list_for_each_entry_rcu(track, &m->tracks, node)
-		memsync_track_look_range(track, range->start, range->end);
+	if (may_add_writable(range))
+		list_for_each_entry_rcu(track, &m->tracks, node)
+			memsync_track_look_range(track, range->start, range->end);
 	rcu_read_unlock();
 	active_end(m);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Reading pages as they are now, without disturbing what is tracked. */
 #include <linux/mm.h>
+#include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
 #include "pgwalk.h"
 #include "track_internal.h"
@@ -19,12 +20,18 @@ static struct vm_area_struct *vma_at(struct mm_struct *mm, unsigned long addr)
 	return vma && vma->vm_start <= addr ? vma : NULL;
 }
 
+/* Is nothing mapped at @addr, or no page there? Under the mmap lock. */
+bool memsync_peek_is_absent(struct mm_struct *mm, unsigned long addr)
+{
+	return !vma_at(mm, addr) || is_missing(mm, addr);
+}
+
 static int peek_locked(struct mm_struct *mm, unsigned long addr, struct page **page, int *locked)
 {
 	long got;
 
 	*page = NULL;
-	if (!vma_at(mm, addr) || is_missing(mm, addr))
+	if (memsync_peek_is_absent(mm, addr))
 		return 0;
 	got = get_user_pages_remote(mm, addr, 1, FOLL_FORCE, page, locked);
 	return got == 1 ? 0 : got ? got : -EFAULT;
@@ -43,6 +50,12 @@ int memsync_track_peek(struct memsync_track *track, u64 offset, struct page **pa
 	err = peek_locked(mm, addr, page, &locked);
 	if (locked)
 		mmap_read_unlock(mm);
+	if (test_bit(MMF_UNSTABLE, &mm->flags) && !err)
+		err = -ESRCH;	/* the OOM killer may have emptied it */
+	if (err && *page) {
+		put_page(*page);
+		*page = NULL;
+	}
 	mmput_async(mm);
 	return err;
 }

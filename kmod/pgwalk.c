@@ -66,6 +66,12 @@ void memsync_pgwalk_unlock(struct memsync_ptes *ptes)
 	rcu_read_unlock();
 }
 
+/* A read may have put the zero page where content was removed a moment ago. */
+static bool is_empty(pte_t pte)
+{
+	return pte_none(pte) || (pte_present(pte) && pte_special(pte));
+}
+
 static bool missing_below(pmd_t *pmd, pmd_t pmdval, unsigned long start, unsigned int first,
 			  unsigned int nr, unsigned long *missing)
 {
@@ -74,7 +80,7 @@ static bool missing_below(pmd_t *pmd, pmd_t pmdval, unsigned long start, unsigne
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		if (!pte_none(ptep_get(pte + i)))
+		if (!is_empty(ptep_get(pte + i)))
 			continue;
 		__set_bit(first + i, missing);
 		any = true;
@@ -83,7 +89,7 @@ static bool missing_below(pmd_t *pmd, pmd_t pmdval, unsigned long start, unsigne
 }
 
 /**
- * memsync_pgwalk_missing - which pages of [start, end) have no entry at all?
+ * memsync_pgwalk_missing - which pages of [start, end) hold no content?
  * @mm: whose
  * @start: page-aligned
  * @end: page-aligned, in the same block
@@ -106,11 +112,11 @@ bool memsync_pgwalk_missing(struct mm_struct *mm, unsigned long start, unsigned 
 	rcu_read_lock();
 	pmd = memsync_pgwalk_pmd(mm, start);
 	pmdval = pmd ? pmdp_get_lockless(pmd) : __pmd(0);
-	if (pmd_none(pmdval))
+	if (memsync_pmd_is_huge(pmdval))
+		any = pmd_present(pmdval) && !pmd_write(pmdval);	/* maybe the huge zero page */
+	if (pmd_none(pmdval) || (memsync_pmd_is_huge(pmdval) && any))
 		bitmap_set(missing, first, nr);
-	else if (memsync_pmd_is_huge(pmdval))
-		any = false;
-	else
+	else if (!memsync_pmd_is_huge(pmdval))
 		any = missing_below(pmd, pmdval, start, first, nr, missing);
 	rcu_read_unlock();
 	return any;

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The one symbol that is taken by address. Write protection means nothing
- * until stale translations are gone from every CPU, and no exported function
- * flushes private anonymous memory of another process. flush_tlb_mm_range()
- * does; a kprobe that is registered and removed at once tells where it is. The
- * call goes through a static call, so it is a direct one.
+ * Write protection means nothing until stale translations are gone from every
+ * CPU, and no exported function flushes private anonymous memory of another
+ * process. flush_tlb_mm_range() does, with all that paravirtualisation and newer
+ * CPUs want.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/static_call.h>
+#include "symbol.h"
 #include "tlb.h"
 
 #define FLUSH_SYMBOL "flush_tlb_mm_range"
@@ -29,17 +28,14 @@ DEFINE_STATIC_CALL(memsync_flush, flush_unresolved);
  */
 int memsync_tlb_init(void)
 {
-	struct kprobe probe = { .symbol_name = FLUSH_SYMBOL };
-	int err;
+	unsigned long addr = memsync_symbol_addr(FLUSH_SYMBOL);
 
-	err = register_kprobe(&probe);
-	if (err) {
-		pr_err("this kernel does not tell where %s() is (error %d): kprobes and kallsyms are needed\n",
-		       FLUSH_SYMBOL, err);
+	if (!addr) {
+		pr_err("this kernel does not tell where %s() is: kprobes and kallsyms are needed\n",
+		       FLUSH_SYMBOL);
 		return -ENOENT;
 	}
-	static_call_update(memsync_flush, (typeof(&flush_unresolved))probe.addr);
-	unregister_kprobe(&probe);
+	static_call_update(memsync_flush, (typeof(&flush_unresolved))addr);
 	return 0;
 }
 

@@ -323,10 +323,13 @@ int memsync_track_init(void)
 	err = memsync_tlb_init();
 	if (err)
 		return err;
-	err = memsync_fault_init();
+	err = memsync_mm_init();
 	if (err)
 		return err;
-	return memsync_mm_init();
+	err = memsync_fault_init();
+	if (err)
+		memsync_mm_exit();
+	return err;
 }
 
 /* Every track is stopped. Waits until no fault runs through the module. */

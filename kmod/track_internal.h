@@ -101,6 +101,7 @@ void memsync_track_members(const struct memsync_track *track, unsigned long bloc
 			   unsigned long *members);
 
 /* From the fault path; under RCU. */
+bool memsync_track_covers(struct memsync_mm *m, unsigned long addr);
 bool memsync_track_write_fast(struct memsync_mm *m, struct vm_area_struct *vma,
 			      unsigned long addr, unsigned int flags, struct pt_regs *regs);
 bool memsync_track_wants_split(struct memsync_mm *m, struct vm_area_struct *vma,
@@ -114,6 +115,9 @@ void memsync_track_mark_bitmap(struct memsync_track *track, unsigned long addr,
 			       const unsigned long *pages);
 void memsync_track_look_range(struct memsync_track *track, unsigned long start, unsigned long end);
 void memsync_track_ended(struct memsync_track *track, const char *reason);
+
+/* In peek.c. */
+bool memsync_peek_is_absent(struct mm_struct *mm, unsigned long addr);
 
 /* In harvest.c. */
 int memsync_harvest_discard(struct memsync_track *track);

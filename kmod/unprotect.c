@@ -26,7 +26,7 @@ static void unprotect_ptes(const struct vm_area_struct *vma, pte_t *ptep, unsign
 		pte_t pte = ptep_get(ptep);
 
 		if (may_be_writable(vma, pte))
-			set_pte(ptep, pte_mkwrite_novma(pte));
+			set_pte(ptep, pte_clear_saveddirty(pte_mkwrite_novma(pte)));
 	}
 }
 
@@ -42,7 +42,7 @@ static void unprotect_huge(const struct vm_area_struct *vma, pmd_t *pmd)
 	    (!IS_ENABLED(CONFIG_MEM_SOFT_DIRTY) || (vma->vm_flags & VM_SOFTDIRTY) ||
 	     pmd_soft_dirty(pmdval)) &&
 	    PageAnon(pmd_page(pmdval)) && PageAnonExclusive(pmd_page(pmdval)))
-		set_pmd(pmd, pmd_mkwrite_novma(pmdval));
+		set_pmd(pmd, pmd_clear_saveddirty(pmd_mkwrite_novma(pmdval)));
 	spin_unlock(ptl);
 }
 

@@ -19,6 +19,8 @@ static inline pmd_t memsync_pmdp_get_lockless(pmd_t *pmdp)
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 #define pte_mkwrite_novma(pte)	pte_mkwrite(pte)
 #define pmd_mkwrite_novma(pmd)	pmd_mkwrite(pmd)
+#define pte_clear_saveddirty(pte)	(pte)
+#define pmd_clear_saveddirty(pmd)	(pmd)
 #endif
 
 #endif /* __ASSEMBLY__ */
