@@ -10,7 +10,7 @@ enum subject {
 	NOBODY,
 	REGION,		/* of either role, also GONE */
 	SOURCE,		/* alive, region->lock held */
-	SINK,		/* the handler finds out whether it is alive */
+	SINK,		/* alive, region->lock held */
 };
 
 static const struct request {
@@ -119,7 +119,7 @@ static struct memsync_region *get_region(const struct sk_buff *skb, struct nlatt
 static int check_role(const struct memsync_region *region, enum memsync_role role,
 		      struct netlink_ext_ack *extack)
 {
-	if (!role || region->role == role)
+	if (region->role == role)
 		return 0;
 	if (role == MEMSYNC_ROLE_SOURCE)
 		NL_SET_ERR_MSG(extack, "region is a sink: only a source can do this");
@@ -129,10 +129,12 @@ static int check_role(const struct memsync_region *region, enum memsync_role rol
 }
 
 static int run_locked(const struct request *request, struct sk_buff *skb, struct genl_info *info,
-		      struct memsync_region *region)
+		      struct memsync_region *region, enum memsync_role role)
 {
-	int err;
+	int err = check_role(region, role, info->extack);
 
+	if (err)
+		return err;
 	mutex_lock(&region->lock);
 	err = memsync_region_check_live(region, info->extack);
 	if (!err)
@@ -151,10 +153,9 @@ static int run_for_region(const struct request *request, struct sk_buff *skb,
 
 	if (IS_ERR(region))
 		return PTR_ERR(region);
-	err = check_role(region, role, info->extack);
-	if (!err && request->subject == SOURCE)
-		err = run_locked(request, skb, info, region);
-	else if (!err)
+	if (role)
+		err = run_locked(request, skb, info, region, role);
+	else
 		err = request->run(skb, info, region);
 	memsync_region_put(region);
 	return err;

@@ -303,14 +303,14 @@ static int start_tracking(struct memsync_region *region, struct netlink_ext_ack 
 	return 0;
 }
 
-int memsync_region_watch(struct memsync_region *region)
+int memsync_region_watch(struct memsync_region *region, struct netlink_ext_ack *extack)
 {
 	lockdep_assert_held(&region->lock);
 	if (region->track)
 		return 0;
 	if (region->state == MEMSYNC_REGION_GONE)
 		return -ESRCH;
-	return start_tracking(region, NULL);
+	return start_tracking(region, extack);
 }
 
 void memsync_region_unwatch(struct memsync_region *region)

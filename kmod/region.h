@@ -247,7 +247,7 @@ void memsync_region_offer(struct memsync_region *region, u64 *lengths, unsigned 
  * does: nothing happens where it is already so. region->lock held. watch:
  * those of memsync_track_start().
  */
-int memsync_region_watch(struct memsync_region *region);
+int memsync_region_watch(struct memsync_region *region, struct netlink_ext_ack *extack);
 void memsync_region_unwatch(struct memsync_region *region);
 
 /* The range that byte @offset of the replica of a started region lies in, or NULL. */

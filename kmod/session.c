@@ -161,13 +161,16 @@ int memsync_peer_add(struct memsync_region *region, const struct sockaddr_storag
 	return err;
 }
 
+/* What only this peer's track has seen is kept, so that the count never falls. */
 static void peer_unlink(struct memsync_peer *peer)
 {
 	struct memsync_region *region = peer->region;
+	u64 faults = memsync_session_write_faults(region);
 
 	lockdep_assert_held(&region->lock);
 	list_del_init(&peer->node);
 	region->nr_peers--;
+	region->past_write_faults += faults - memsync_session_write_faults(region);
 	memsync_thread_stop(&peer->thread);
 }
 
@@ -175,6 +178,7 @@ int memsync_peer_del(struct memsync_region *region, const struct sockaddr_storag
 		     const char *name, struct netlink_ext_ack *extack)
 {
 	struct memsync_peer *peer;
+	int err = 0;
 
 	lockdep_assert_held(&region->lock);
 	peer = find(region, addr, name ?: region->name);
@@ -182,9 +186,11 @@ int memsync_peer_del(struct memsync_region *region, const struct sockaddr_storag
 		NL_SET_ERR_MSG(extack, "the region has no such peer");
 		return -ENOENT;
 	}
+	if (list_is_singular(&region->peers))	/* its process is watched all the time */
+		err = memsync_region_watch(region, extack);
+	if (err)
+		return err;
 	peer_unlink(peer);
-	if (list_empty(&region->peers))
-		memsync_region_watch(region);
 	memsync_session_update(region);
 	return 0;
 }
