@@ -310,6 +310,12 @@ receive()
 	wait_for has_region "$host" "$name" sink
 }
 
+# has_applied HOST NAME PAGES: so many pages, or more, at this sink
+has_applied()
+{
+	[ "$(stat_of "$1" "$2" applied_pages sink)" -ge "$3" ]
+}
+
 # spans HOST NAME ROLE: START LENGTH, a line each, in the order of the replica
 spans()
 {

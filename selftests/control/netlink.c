@@ -97,7 +97,7 @@ static void take_ack(struct answer *a, const struct nlmsghdr *nlh)
 		case NLMSGERR_ATTR_OFFS:
 			a->attr = *(const uint32_t *)data;
 			break;
-		case 6: /* NLMSGERR_ATTR_MISS_TYPE */
+		case NLMSGERR_ATTR_MISS_TYPE:
 			a->missing = *(const uint32_t *)data;
 			break;
 		}
@@ -186,7 +186,7 @@ static unsigned int nr_regions(struct memsync *ms)
 {
 	unsigned int nr = 0;
 
-	memsync_for_each_region(ms, count_region, &nr);
+	memsync_dump_regions(ms, count_region, &nr);
 	return nr;
 }
 
@@ -493,7 +493,7 @@ TEST_F(netlink, huge)
 	memset(junk, 'a', sizeof(junk) - 1);
 	BEGIN(MEMSYNC_CMD_REGION_NEW);
 	put(&self->msg, MEMSYNC_A_NAME, junk, sizeof(junk));
-	EXPECT_ANSWER(ERANGE);
+	EXPECT_ANSWER(EINVAL);
 	EXPECT_EQ(0, nr_regions(self->ms));
 }
 
@@ -555,9 +555,13 @@ TEST_F(netlink, order)
 	BEGIN(MEMSYNC_CMD_HOLD);
 	put_name(&self->msg, "t");
 	put_u32(&self->msg, MEMSYNC_A_TIMEOUT_MS, 100);
-	EXPECT_ANSWER(EOPNOTSUPP);
+	EXPECT_ANSWER(ENOENT);
 	BEGIN(MEMSYNC_CMD_RELEASE);
 	put_name(&self->msg, "t");
+	EXPECT_ANSWER(ENOENT);
+	BEGIN(MEMSYNC_CMD_RELEASE);
+	put_name(&self->msg, "t");
+	put_u32(&self->msg, MEMSYNC_A_ROLE, MEMSYNC_ROLE_SOURCE);
 	EXPECT_ANSWER(EOPNOTSUPP);
 	BEGIN(MEMSYNC_CMD_BARRIER_START);
 	put_name(&self->msg, "t");

@@ -40,7 +40,7 @@ static unsigned int nr_regions(struct memsync *ms)
 {
 	unsigned int nr = 0;
 
-	memsync_for_each_region(ms, count_region, &nr);
+	memsync_dump_regions(ms, count_region, &nr);
 	return nr;
 }
 
@@ -120,9 +120,11 @@ TEST_F(refusals, memfd)
 
 TEST_F(refusals, file)
 {
-	int fd = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+	char path[] = "/tmp/memsync-test.XXXXXX";
+	int fd = mkstemp(path);
 	void *m;
 
+	unlink(path);
 	ASSERT_EQ(0, ftruncate(fd, SIZE));
 	m = map(MAP_SHARED, fd, SIZE);
 	EXPECT_REFUSED_AT(-EOPNOTSUPP, "shared", m, try_range(self->ms, m, SIZE));
@@ -455,7 +457,7 @@ static int all_refused(struct memsync *ms, void *area)
 		return 2;
 	if (memsync_region_get(ms, 1, &region) != -EPERM)
 		return 3;
-	if (memsync_for_each_region(ms, count_region, &nr) != -EPERM)
+	if (memsync_dump_regions(ms, count_region, &nr) != -EPERM)
 		return 4;
 	if (!memsync_events_open(ms, &events))
 		return 5;

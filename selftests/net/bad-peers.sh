@@ -1,0 +1,212 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Peers that are none, or mean ill: both sides say why, nothing of it is applied, and the
+# next good one is served.
+
+# The tests are called by run.
+# shellcheck disable=SC2317
+
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$(realpath "$0")")/../lib.sh"
+
+peer=$(dirname "$(realpath "$0")")/peer.py
+
+# ---- towards a sink ----
+
+a_sink()
+{
+	one_host
+	h1 memsyncctl listen 127.0.0.1
+	victim b 1M
+	tell b fill 0 50
+	h1 memsyncctl register --pid "${victim_pid[b]}" --addr "${victim_ranges[b]}" \
+		--name b --sink
+}
+
+# bad_source HOW PATTERN…: what it is told, and that it had no effect
+bad_source()
+{
+	local how=$1 told
+
+	told=$(h1 "$peer" send 127.0.0.1 7420 "$how" 1048576 b)
+	echo "# $how: $told"
+	echo "$told" | grep -qi -e "$2" || fail "$how is not told of $2"
+}
+
+untouched()
+{
+	same 0 "$(tell b check 0 50)" "pages that differ"
+	same 0 "$(stat_of h1 b applied_pages sink)" "applied pages"
+}
+
+not_memsync()
+{
+	a_sink
+	bad_source http 'not a memsync frame\|closed'
+	bad_source random 'not a memsync frame\|closed'
+	untouched
+}
+
+bad_hellos()
+{
+	a_sink
+	bad_source unknown-version 'version'
+	bad_source page-size 'page size'
+	bad_source no-sink 'no sink named nobody-here'
+	bad_source bad-name 'name'
+	bad_source many-ranges 'ranges'
+	bad_source pages-first 'not expected'
+	bad_source geometry 'geometry'
+	bad_source geometry-zero 'geometry'
+	bad_source geometry-odd 'geometry'
+	bad_source geometry-wraps 'geometry'
+	untouched
+}
+
+bad_frames()
+{
+	local how
+
+	a_sink
+	for how in past-the-end across-the-end offset-wraps far-zeros; do
+		bad_source $how 'out of range'
+	done
+	for how in unaligned overlapping descending no-pages empty-run bad-flags \
+		too-few-contents too-many-contents unknown-type second-hello magic \
+		frame-flags reserved seq length-huge length-zero barrier-back \
+		ack-from-source digest-past-the-end; do
+		bad_source $how '^3 '
+	done
+	bad_source checksum 'checksum'
+	bad_source frame-version 'version'
+	untouched
+}
+
+# They are given some seconds; others are served meanwhile
+slow_ones()
+{
+	a_sink
+	for how in silence half-a-header half-a-hello; do
+		background h1 "$peer" send 127.0.0.1 7420 $how 1048576 b >"$tmp/$how"
+	done
+	victim a 1M
+	tell a fill 0 1
+	h1 memsyncctl register --pid "${victim_pid[a]}" --addr "${victim_ranges[a]}" \
+		--name a --peer 127.0.0.1/b
+	equal a h1 a h1 b
+	for how in silence half-a-header half-a-hello; do
+		wait_for grep -qi 'took too long\|closed\|no answer' "$tmp/$how"
+	done
+}
+
+half_a_frame()
+{
+	a_sink
+	bad_source half-a-frame 'closed\|no answer\|too long\|silen'
+	untouched
+}
+
+# A good source comes right after each of the bad
+recovery()
+{
+	local how
+
+	a_sink
+	victim a 1M
+	tell a fill 0 1
+	for how in checksum http past-the-end; do
+		bad_source $how .
+		h1 memsyncctl register --pid "${victim_pid[a]}" --name a \
+			--addr "${victim_ranges[a]}" --peer 127.0.0.1/b
+		equal a h1 a h1 b
+		h1 memsyncctl unregister a
+	done
+}
+
+# ---- towards a source ----
+
+# bad_sink HOW PATTERN: what the source says of it
+bad_sink()
+{
+	local pid
+
+	background h1 "$peer" serve 7500 "$1" >"$tmp/serve"
+	pid=$!
+	wait_for grep -q ready "$tmp/serve"
+	h1 memsyncctl register --pid "${victim_pid[a]}" --addr "${victim_ranges[a]}" \
+		--name a --peer 127.0.0.1:7500
+	wait_state h1 a disconnected
+	echo "# $1: $(field h1 a .reason)"
+	field h1 a .reason | grep -qi -e "$2" || fail "$1: no $2"
+	if field h1 a .reason | grep -q '[[:cntrl:]]'; then
+		fail "control characters are shown"
+	fi
+	refused 4 'not reached' h1 memsyncctl sync a --timeout 0.3
+	h1 memsyncctl unregister a
+	kill "$pid"
+	wait "$pid" 2>/dev/null || true
+	tell a write 0 1 2
+}
+
+a_source()
+{
+	one_host
+	victim a 1M
+	tell a fill 0 1
+}
+
+nobody_listens()
+{
+	a_source
+	h1 memsyncctl register --pid "${victim_pid[a]}" --addr "${victim_ranges[a]}" \
+		--name a --peer 127.0.0.1:7500
+	wait_state h1 a disconnected
+	field h1 a .reason | grep -qi 'refused'
+	# The name of the sink is right from the moment that somebody does
+	h1 memsyncctl listen 127.0.0.1:7500
+	receive h1 a
+	wait_state h1 a synced
+	equal a h1 a h1 a
+}
+
+bad_sinks()
+{
+	a_source
+	bad_sink http 'not a memsync frame'
+	bad_sink random 'not a memsync frame'
+	bad_sink close 'closed\|reset'
+	bad_sink wrong-version 'version'
+	bad_sink unoffered-features 'features'
+	bad_sink no-frame-pages 'frame size'
+	bad_sink control-characters 'boo'
+	bad_sink acks-the-future 'not sent'
+	bad_sink checksum 'checksum'
+}
+
+silent_sinks()
+{
+	a_source
+	bad_sink silence 'no answer\|silent\|too long\|timed out'
+	bad_sink half-a-frame 'no answer\|silent\|too long\|timed out'
+	bad_sink never-acks 'no answer\|silent\|too long\|timed out'
+}
+
+# It never comes to an answer, not even a refusal
+no_route()
+{
+	two_hosts
+	victim a 1M
+	h1 memsyncctl register --pid "${victim_pid[a]}" --addr "${victim_ranges[a]}" \
+		--name a --peer 10.77.0.1 --plaintext
+	wait_state h1 a disconnected
+	field h1 a .reason | grep -qi 'unreachable'
+	h1 memsyncctl unregister a
+	h1 memsyncctl register --pid "${victim_pid[a]}" --addr "${victim_ranges[a]}" \
+		--name a --peer 10.9.0.77 --plaintext
+	wait_state h1 a disconnected
+	field h1 a .reason | grep -qi 'unreachable\|no answer'
+}
+
+run not_memsync bad_hellos bad_frames slow_ones half_a_frame recovery nobody_listens bad_sinks \
+	silent_sinks no_route
