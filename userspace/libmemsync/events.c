@@ -92,7 +92,8 @@ int memsync_events_open(struct memsync *ms, struct memsync_events **out)
 	err = subscribe(events);
 	if (err) {
 		memsync_events_close(events);
-		return ms_fail(ms, ms_from_nl(err), "subscribing to events: %s", nl_geterror(err));
+		err = ms_from_nl(err);
+		return ms_fail(ms, err, "subscribing to events: %s", ms_message(err));
 	}
 	*out = events;
 	return 0;

@@ -13,7 +13,7 @@
 #define ATTR_MISS_TYPE	5
 #define ATTR_LAST	6
 
-static const char *plain_message(int err)
+const char *ms_message(int err)
 {
 	switch (-err) {
 	case EPERM:
@@ -60,8 +60,8 @@ void ms_extack(struct memsync *ms, int err, const struct nlattr *attrs, int len,
 	else if (missing)
 		ms_fail(ms, err, "the module misses the attribute %s", missing);
 	else if (attr)
-		ms_fail(ms, err, "%s: %s", attr, plain_message(err));
+		ms_fail(ms, err, "%s: %s", attr, ms_message(err));
 	else
-		ms_fail(ms, err, "%s", plain_message(err));
+		ms_fail(ms, err, "%s", ms_message(err));
 	ms->error_attr = missing ? missing : attr;
 }

@@ -36,6 +36,8 @@ int ms_fail(struct memsync *ms, int err, const char *fmt, ...)
 int ms_socket(struct nl_sock **sk);
 
 /* extack.c */
+/* For a failure about which the kernel says no more. */
+const char *ms_message(int err);
 void ms_extack(struct memsync *ms, int err, const struct nlattr *attrs, int len,
 	       const struct nlmsghdr *request);
 

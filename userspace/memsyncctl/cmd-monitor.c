@@ -53,7 +53,8 @@ static void region_text(const struct memsync_event *event)
 	if (event->type == MEMSYNC_EVENT_REGION_DELETED)
 		printf(" unregistered");
 	else if (event->type == MEMSYNC_EVENT_REGION_STATE)
-		printf(" %s", memsync_region_state_name(r->state));
+		printf(" %s%s", memsync_region_state_name(r->state),
+		       r->flags & MEMSYNC_REGION_F_PAUSED ? ", paused" : "");
 }
 
 static void peer_text(const struct memsync_event *event)
