@@ -28,6 +28,9 @@ need-kdir = $(if $(wildcard $(KDIR)/Makefile),,$(error no headers of \
 kernel $(shell uname -r) at $(KDIR): apt-get install linux-headers-$(shell uname -r), \
 or give KDIR=))
 
+# What uname -r says there; Debian's 6.1 has another in include/config/kernel.release
+release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
+
 module:
 	$(need-kdir)
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
@@ -54,14 +57,13 @@ soak:
 install: all
 	$(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_PATH=$(DESTDIR) modules_install
 	$(MAKE) -C userspace install
-	$(if $(DESTDIR),,depmod $$($(MAKE) -s -C $(KDIR) kernelrelease))
+	$(if $(DESTDIR),,depmod $(release))
 	$(if $(DESTDIR),,ldconfig)
 
 uninstall:
 	$(need-kdir)
-	release=$$($(MAKE) -s -C $(KDIR) kernelrelease) && \
-	find $(DESTDIR)/lib/modules/$$release -name 'memsync.ko*' -delete && \
-	$(if $(DESTDIR),true,depmod $$release)
+	find $(DESTDIR)/lib/modules/$(release) -name 'memsync.ko*' -delete
+	$(if $(DESTDIR),,depmod $(release))
 	cd $(DESTDIR)$(PREFIX) && rm -f include/memsync.h include/linux/memsync.h \
 		lib/libmemsync.a lib/libmemsync.so lib/libmemsync.so.* \
 		lib/pkgconfig/libmemsync.pc sbin/memsyncctl share/man/man8/memsyncctl.8 \

@@ -25,8 +25,10 @@ KEYS = 28000
 VALUE = 4096            # bytes
 RSS_MIN = 100 << 20
 CHUNK = 1 << 20
+PATIENCE = 600          # seconds, for a host that has much else to do
 PAGE = 4096
 MIB = 1 << 20
+ZERO = bytes(PAGE)
 
 children = []
 
@@ -53,7 +55,7 @@ def output(*command):
     return done.stdout
 
 
-def until(what, true, limit=60):
+def until(what, true, limit=PATIENCE):
     """Waits for something, with a line of progress every two seconds."""
     begun = said = time.monotonic()
     while True:
@@ -186,6 +188,7 @@ class Progress:
         self.redis = redis
         self.begun = self.at = time.monotonic()
         self.last = source()
+        self.done = 0           # of the first pass, in percent
 
     def line(self):
         time.sleep(1)
@@ -197,8 +200,10 @@ class Progress:
         rate = {key: (stats[key] - last[key]) / passed for key in stats}
         where = f"{region['state']:8}"
         if region["state"] == "syncing":
-            done = 1 - min(lag(region) / max(region["pages"], 1), 1)
-            where = f"first pass {100 * done:3.0f} %"
+            # What changes meanwhile lags too
+            done = 100 - 100 * lag(region) / max(region["pages"], 1)
+            self.done = max(self.done, done)
+            where = f"first pass {self.done:3.0f} %"
         say(f"{where}  dirtied {rate['harvested_pages']:6.0f} pages/s"
             f"  shipped {stats['shipped_bytes'] / MIB:6.1f} MiB"
             f" ({rate['shipped_bytes'] / MIB:4.1f} MiB/s)"
@@ -212,7 +217,7 @@ def watch(redis, seconds):
     """Until the first pass is through, and that long after it; returns how long it took."""
     progress = Progress(redis)
     while progress.line()["state"] != "synced":
-        if time.monotonic() - progress.begun > 120:
+        if time.monotonic() - progress.begun > PATIENCE:
             raise Failure("the first pass does not end")
     took = time.monotonic() - progress.begun
     end = time.monotonic() + seconds
@@ -224,8 +229,9 @@ def watch(redis, seconds):
 def barrier():
     """How long it takes until the replica has everything, in milliseconds."""
     begun = time.monotonic()
-    sync = start("memsyncctl", "sync", NAME, "--timeout", "60", stdout=subprocess.DEVNULL)
-    until("the barrier", lambda: sync.poll() is not None, 70)
+    sync = start("memsyncctl", "sync", NAME, "--timeout", str(PATIENCE),
+                 stdout=subprocess.DEVNULL)
+    until("the barrier", lambda: sync.poll() is not None)
     if sync.returncode:
         raise Failure(f"memsyncctl sync: exit status {sync.returncode}")
     return (time.monotonic() - begun) * 1000
@@ -251,7 +257,7 @@ def read(mem, where, length):
     except OSError:
         data = b""
     if length == PAGE:
-        return bytes(PAGE)
+        return ZERO
     return b"".join(read(mem, at, PAGE) for at in range(where, where + length, PAGE))
 
 
@@ -266,26 +272,46 @@ def receive(client, length):
     return data
 
 
+def pages(data):
+    return (data[at:at + PAGE] for at in range(0, len(data), PAGE))
+
+
 def differences(ours, theirs, where):
     """Addresses of the pages that differ."""
     if ours == theirs:
         return []
-    return [where + at for at in range(0, len(ours), PAGE)
-            if ours[at:at + PAGE] != theirs[at:at + PAGE]]
+    return [where + PAGE * i for i, (a, b) in enumerate(zip(pages(ours), pages(theirs)))
+            if a != b]
 
 
-def compare_range(mem, client, low, high):
-    """Returns the pages that differ, and how many bytes are not zero."""
-    length = int.from_bytes(receive(client, 8), "little")
-    if length != high - low:
-        raise Failure(f"the replica's range has {length} bytes, not {high - low}")
-    differ, filled = [], 0
-    for at in range(low, high, CHUNK):
-        count = min(CHUNK, high - at)
-        ours, theirs = read(mem, at, count), receive(client, count)
-        differ += differences(ours, theirs, at)
-        filled += count - ours.count(0)
-    return differ, filled
+class Comparison:
+    """Of the memory of a process with what a client receives."""
+
+    def __init__(self, pid, client):
+        self.mem = os.open(f"/proc/{pid}/mem", os.O_RDONLY)
+        self.client = client
+        self.said = time.monotonic()
+        self.bytes = 0
+        self.filled = 0         # pages that are not all zero
+        self.differ = 0         # pages
+
+    def range(self, low, high):
+        """Returns the pages that differ."""
+        length = int.from_bytes(receive(self.client, 8), "little")
+        if length != high - low:
+            raise Failure(f"the replica's range has {length} bytes, not {high - low}")
+        differ = []
+        for at in range(low, high, CHUNK):
+            count = min(CHUNK, high - at)
+            ours, theirs = read(self.mem, at, count), receive(self.client, count)
+            differ += differences(ours, theirs, at)
+            self.filled += sum(page != ZERO for page in pages(ours))
+            self.bytes += count
+            if time.monotonic() - self.said > 2:
+                self.said = time.monotonic()
+                say(f"  compared {self.bytes // MIB} MiB so far")
+        self.differ += len(differ)
+        return differ
 
 
 def compare(pid):
@@ -299,28 +325,24 @@ def compare(pid):
     client = socket.create_connection((SINK, COMPARE_PORT))
     ranges = [(int(r["start"], 16), int(r["end"], 16)) for r in source()["ranges"]]
     names = {low: name for low, _, _, name in mappings(pid)}
-    mem = os.open(f"/proc/{pid}/mem", os.O_RDONLY)
-    total = all_filled = all_differ = 0
+    done = Comparison(pid, client)
     for low, high in ranges:
-        differ, filled = compare_range(mem, client, low, high)
+        differ = done.range(low, high)
         verdict = f"{len(differ)} pages DIFFER, first {differ[0]:#x}" if differ else "equal"
         say(f"  {low:012x}-{high:012x} {(high - low) // 1024:7} KiB  {verdict}"
-            f"  {names.get(low, '')}")
-        total += high - low
-        all_filled += filled
-        all_differ += len(differ)
+            f"  {names.get(low, '')}".rstrip())
     client.close()
     server.wait()
-    say(f"compared {total} bytes in {len(ranges)} ranges, {all_filled} of them not zero: "
-        + (f"{all_differ} pages DIFFER" if all_differ else "all equal"))
-    if all_filled < RSS_MIN // 2:
+    say(f"compared {done.bytes} bytes in {len(ranges)} ranges, {done.filled} pages of them "
+        "not zero: " + (f"{done.differ} pages DIFFER" if done.differ else "all equal"))
+    if done.filled * PAGE < RSS_MIN // 2:
         raise Failure("that was too little to prove anything")
     later = sum(high - low for low, high, mode, name in mappings(pid)
                 if mode == "rw-p" and (not name or name.startswith("["))
                 and not any(r[0] <= low < r[1] for r in ranges))
     if later:
         say(f"({later // 1024} KiB were mapped after the registration: not in the region)")
-    return not all_differ
+    return not done.differ
 
 
 def demo(directory):
@@ -332,9 +354,9 @@ def demo(directory):
     connect(redis.pid)
     first = watch(redis, float(os.environ.get("MEMSYNC_DEMO_SECONDS") or 20))
 
-    before = source()
     stopped = time.monotonic()
     redis.stop()
+    before = source()
     took = barrier()
     say(f"redis stopped (SIGSTOP); the barrier took {took:.0f} ms; "
         "comparing /proc/PID/mem with the replica on h2, byte by byte:")
