@@ -113,7 +113,7 @@ bool memsync_pgwalk_missing(struct mm_struct *mm, unsigned long start, unsigned 
 	pmd = memsync_pgwalk_pmd(mm, start);
 	pmdval = pmd ? pmdp_get_lockless(pmd) : __pmd(0);
 	if (memsync_pmd_is_huge(pmdval))
-		any = pmd_present(pmdval) && !pmd_write(pmdval);	/* maybe the huge zero page */
+		any = pmd_present(pmdval) && !pmd_write(pmdval);	/* maybe all zeros */
 	if (pmd_none(pmdval) || (memsync_pmd_is_huge(pmdval) && any))
 		bitmap_set(missing, first, nr);
 	else if (!memsync_pmd_is_huge(pmdval))

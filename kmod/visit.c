@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The visit of one block: write protection, and what its entries tell. */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
+#include "pgwalk.h"
+#include "walk.h"
+
+/* A stretch of one block, one range and one VMA. */
+struct segment {
+	unsigned long start;
+	unsigned int first;		/* page in the block */
+	unsigned int nr;
+	u64 offset;
+};
+
+/* The first set bit from @i on, or @end; the next one is mostly near. */
+static __always_inline unsigned int next_set(const unsigned long *bits, unsigned int i,
+					     unsigned int end)
+{
+	unsigned long word;
+
+	while (i < end) {
+		word = bits[i / BITS_PER_LONG] >> (i % BITS_PER_LONG);
+		if (word)
+			return min(i + (unsigned int)__ffs(word), end);
+		i = round_down(i, BITS_PER_LONG) + BITS_PER_LONG;
+	}
+	return end;
+}
+
+#define for_each_wanted(i, w, s)								\
+	for (i = next_set((w)->taken.dirty, (s)->first, (s)->first + (s)->nr);			\
+	     i < (s)->first + (s)->nr;								\
+	     i = next_set((w)->taken.dirty, i + 1, (s)->first + (s)->nr))
+
+static u64 offset_of(const struct segment *s, unsigned int i)
+{
+	return s->offset + ((u64)(i - s->first) << PAGE_SHIFT);
+}
+
+static struct memsync_piece *next_piece(struct memsync_walk *w)
+{
+	return &w->h->pieces[w->h->nr++];
+}
+
+static __always_inline void found_page(struct memsync_walk *w, const struct segment *s,
+				       unsigned int i, struct page *page)
+{
+	get_page(page);
+	*next_piece(w) = (struct memsync_piece){ offset_of(s, i), 1, page };
+}
+
+static void found_elsewhere(struct memsync_walk *w, const struct segment *s, unsigned int i)
+{
+	w->elsewhere = true;
+	*next_piece(w) = (struct memsync_piece){ offset_of(s, i), 1, MEMSYNC_PAGE_ELSEWHERE };
+}
+
+static void found_zeros(struct memsync_walk *w, const struct segment *s, unsigned int i)
+{
+	struct memsync_piece *last;
+	u64 offset = offset_of(s, i);
+
+	last = w->h->nr ? &w->h->pieces[w->h->nr - 1] : NULL;
+	if (last && !last->page && last->offset + ((u64)last->nr << PAGE_SHIFT) == offset)
+		last->nr++;
+	else
+		*next_piece(w) = (struct memsync_piece){ offset, 1, NULL };
+}
+
+/* Another track may have been waiting to see this entry writable. */
+static void tell_others(struct memsync_walk *w, unsigned long addr)
+{
+	struct memsync_track *other;
+
+	list_for_each_entry_rcu(other, &w->track->m->tracks, node) {
+		unsigned long block = memsync_track_block(other, addr);
+
+		if (other == w->track || block == MEMSYNC_NO_BLOCK)
+			continue;
+		memsync_dirty_page(&other->dirty, block, memsync_page_in_block(addr));
+		w->told = true;
+	}
+}
+
+/*
+ * A notifier that was under way, or started, when the hints were taken found
+ * nothing to promote, and the entry it then changed no longer tells. Asked
+ * under the lock that such a change needs, so the answer holds for as long as
+ * that is held.
+ */
+static void distrust_entries(struct memsync_walk *w)
+{
+	if (w->taken.look &&
+	    (w->active || READ_ONCE(w->track->m->started) != w->started))
+		bitmap_fill(w->taken.dirty, MEMSYNC_BLOCK_PAGES);
+}
+
+/* What migrates from a writable entry comes back writable, and nobody tells. */
+static void expect_writable(struct memsync_walk *w)
+{
+	memsync_dirty_look(&w->track->dirty, w->index);
+}
+
+static void visit_not_present(struct memsync_walk *w, const struct segment *s, unsigned int i,
+			      pte_t pte, bool wanted)
+{
+	if (!pte_none(pte) && is_writable_migration_entry(pte_to_swp_entry(pte)))
+		expect_writable(w);
+	if (!wanted)
+		return;
+	if (pte_none(pte))
+		found_zeros(w, s, i);
+	else
+		found_elsewhere(w, s, i);
+}
+
+/* @wanted: a hint says that it was written; else it is looked at. */
+static __always_inline void visit_pte(struct memsync_walk *w, const struct segment *s,
+				      unsigned int i, pte_t *ptep, bool wanted)
+{
+	unsigned long addr = w->addr + ((unsigned long)i << PAGE_SHIFT);
+	pte_t pte = ptep_get(ptep);
+
+	if (unlikely(!pte_present(pte))) {
+		visit_not_present(w, s, i, pte, wanted);
+		return;
+	}
+	if (pte_write(pte)) {
+		ptep_set_wrprotect(w->mm, addr, ptep);
+		if (unlikely(!w->alone))
+			tell_others(w, addr);
+	} else if (!wanted) {
+		return;
+	}
+	if (unlikely(pte_special(pte)))		/* the zero page */
+		found_zeros(w, s, i);
+	else
+		found_page(w, s, i, pte_page(pte));
+}
+
+/* By words, since this is where a harvest spends its time. */
+static void visit_hinted(struct memsync_walk *w, const struct segment *s, struct memsync_ptes *ptes)
+{
+	unsigned int word, first = s->first, last = s->first + s->nr - 1;
+
+	for (word = first / BITS_PER_LONG; word <= last / BITS_PER_LONG; word++) {
+		unsigned long bits = w->taken.dirty[word];
+
+		if (word == first / BITS_PER_LONG)
+			bits &= BITMAP_FIRST_WORD_MASK(first);
+		if (word == last / BITS_PER_LONG)
+			bits &= BITMAP_LAST_WORD_MASK(last + 1);
+		for (; bits; bits &= bits - 1) {
+			unsigned int i = word * BITS_PER_LONG + __ffs(bits);
+
+			visit_pte(w, s, i, ptes->first + (i - first), true);
+		}
+	}
+}
+
+static void visit_ptes(struct memsync_walk *w, const struct segment *s, struct memsync_ptes *ptes)
+{
+	unsigned int i;
+
+	distrust_entries(w);
+	if (!w->taken.look) {
+		visit_hinted(w, s, ptes);
+		return;
+	}
+	for (i = s->first; i < s->first + s->nr; i++)
+		visit_pte(w, s, i, ptes->first + (i - s->first),
+			  test_bit(i, w->taken.dirty));
+}
+
+static void visit_missing(struct memsync_walk *w, const struct segment *s)
+{
+	unsigned int i;
+
+	distrust_entries(w);
+	for_each_wanted(i, w, s)
+		found_zeros(w, s, i);
+}
+
+/* A writable huge page may have been written anywhere, in this segment or another. */
+static void protect_huge(struct memsync_walk *w, pmd_t *pmd)
+{
+	struct memsync_track *other;
+
+	pmdp_set_wrprotect(w->mm, w->addr, pmd);
+	bitmap_fill(w->taken.dirty, MEMSYNC_BLOCK_PAGES);
+	list_for_each_entry_rcu(other, &w->track->m->tracks, node) {
+		unsigned long block = memsync_track_block(other, w->addr);
+
+		if (other == w->track || block == MEMSYNC_NO_BLOCK)
+			continue;
+		memsync_dirty_pages(&other->dirty, block, 0, MEMSYNC_BLOCK_PAGES);
+		w->told = true;
+	}
+}
+
+/* Under the PMD lock; false if it is not a huge page any more. */
+static bool visit_huge(struct memsync_walk *w, const struct segment *s, pmd_t *pmd)
+{
+	pmd_t pmdval = pmdp_get_lockless(pmd);
+	bool present = pmd_present(pmdval);
+	unsigned int i;
+
+	if (!memsync_pmd_is_huge(pmdval))
+		return false;
+	distrust_entries(w);
+	if (present && pmd_write(pmdval))
+		protect_huge(w, pmd);
+	else if (!present && is_writable_migration_entry(pmd_to_swp_entry(pmdval)))
+		expect_writable(w);
+	for_each_wanted(i, w, s) {
+		if (present)
+			found_page(w, s, i, pmd_page(pmdval) + i);
+		else
+			found_elsewhere(w, s, i);
+	}
+	return true;
+}
+
+static bool visit_huge_locked(struct memsync_walk *w, const struct segment *s, pmd_t *pmd)
+{
+	spinlock_t *ptl = pmd_lockptr(w->mm, pmd);
+	bool ret;
+
+	rcu_read_lock();
+	spin_lock(ptl);
+	ret = visit_huge(w, s, pmd);
+	spin_unlock(ptl);
+	rcu_read_unlock();
+	return ret;
+}
+
+/* The PMD may change between a look and its lock, but every change ends in one of these. */
+static void visit_segment(struct memsync_walk *w, const struct segment *s)
+{
+	pmd_t *pmd = memsync_pgwalk_pmd(w->mm, s->start);
+	struct memsync_ptes ptes;
+
+	for (;;) {
+		pmd_t pmdval = pmd ? pmdp_get_lockless(pmd) : __pmd(0);
+
+		if (pmd_none(pmdval)) {
+			visit_missing(w, s);
+			return;
+		}
+		if (memsync_pmd_is_huge(pmdval)) {
+			if (visit_huge_locked(w, s, pmd))
+				return;
+		} else if (unlikely(pmd_bad(pmdval))) {
+			w->err = -EFAULT;
+			memsync_track_ended(w->track, "its page tables are damaged");
+			return;
+		} else if (memsync_pgwalk_lock(w->mm, pmd, s->start, &ptes)) {
+			visit_ptes(w, s, &ptes);
+			memsync_pgwalk_unlock(&ptes);
+			return;
+		}
+		cpu_relax();
+	}
+}
+
+static struct memsync_hole *get_hole(struct memsync_walk *w)
+{
+	struct memsync_hole *hole = xa_load(&w->track->holes, w->index);
+
+	if (hole)
+		return hole;
+	hole = kzalloc(sizeof(*hole), GFP_KERNEL_ACCOUNT);
+	if (hole && xa_err(xa_store(&w->track->holes, w->index, hole, GFP_KERNEL_ACCOUNT))) {
+		kfree(hole);
+		hole = NULL;
+	}
+	return hole;
+}
+
+/*
+ * Nothing is mapped: it reads as zeros. What is mapped here later may come with
+ * content (mremap), so the pages are remembered until something is.
+ */
+static void visit_hole(struct memsync_walk *w, const struct segment *s)
+{
+	struct memsync_hole *hole = NULL;
+	unsigned int i;
+
+	for_each_wanted(i, w, s) {
+		found_zeros(w, s, i);
+		hole = hole ?: get_hole(w);
+		if (hole)
+			__set_bit(i, hole->pages);
+		else
+			memsync_dirty_page(&w->track->dirty, w->index, i);
+	}
+}
+
+/* The region ends, since memory of another kind was mapped into it. */
+void memsync_walk_refuse(struct memsync_walk *w, const struct vm_area_struct *vma,
+			 const char *why)
+{
+	char reason[160];
+
+	snprintf(reason, sizeof(reason), "0x%lx-0x%lx is now %s, which cannot be tracked",
+		 vma->vm_start, vma->vm_end, why);
+	memsync_track_ended(w->track, reason);
+	w->err = -EOPNOTSUPP;
+}
+
+/* The mapping that ends above @addr, if any. */
+struct vm_area_struct *memsync_walk_vma(struct memsync_walk *w, unsigned long addr)
+{
+	if (!w->vma || addr < w->vma->vm_start || addr >= w->vma->vm_end)
+		w->vma = find_vma(w->mm, addr);
+	return w->vma;
+}
+
+/* The part of [addr, end), which lies in one range, up to the next change of VMA. */
+static unsigned long visit_part(struct memsync_walk *w, const struct memsync_range *r,
+				unsigned long addr, unsigned long end)
+{
+	struct vm_area_struct *vma = memsync_walk_vma(w, addr);
+	bool mapped = vma && vma->vm_start <= addr;
+	const char *why = mapped ? memsync_vma_refusal(vma) : NULL;
+	struct segment s = {
+		.start = addr,
+		.first = memsync_page_in_block(addr),
+		.offset = r->offset + (addr - r->start),
+	};
+
+	if (mapped)
+		end = min(end, vma->vm_end);
+	else if (vma)
+		end = min(end, vma->vm_start);
+	s.nr = (end - addr) >> PAGE_SHIFT;
+	if (unlikely(why))
+		memsync_walk_refuse(w, vma, why);
+	else if (mapped)
+		visit_segment(w, &s);
+	else
+		visit_hole(w, &s);
+	return end;
+}
+
+/**
+ * memsync_walk_block - protect what was written in one block, and note it
+ * @w: the walk; its block's hints were taken
+ *
+ * Context: the mmap lock is held for reading, and until the flush that follows.
+ */
+void memsync_walk_block(struct memsync_walk *w)
+{
+	unsigned long block_end = w->addr + MEMSYNC_BLOCK_SIZE;
+	struct memsync_track *track = w->track;
+	unsigned int i = memsync_track_range_at(track, w->addr);
+
+	for (; i < track->nr_ranges && track->ranges[i].start < block_end; i++) {
+		const struct memsync_range *r = &track->ranges[i];
+		unsigned long addr = max(r->start, w->addr);
+		unsigned long end = min(r->end, block_end);
+
+		while (addr < end)
+			addr = visit_part(w, r, addr, end);
+	}
+	w->flush_start = min(w->flush_start, w->addr);
+	w->flush_end = max(w->flush_end, block_end);
+}
