@@ -229,19 +229,6 @@ static bool sum_right(struct memsync_tcp *tcp)
 
 /* ---- waiting for frames ---- */
 
-/* @need bytes are wanted: the socket wakes us when they are there, not before. */
-static void want(struct memsync_tcp *tcp, u32 need)
-{
-	struct sock *sk = tcp->sock->sk;
-
-	if (tcp->need == need)
-		return;
-	tcp->need = need;
-	lock_sock(sk);
-	READ_ONCE(tcp->sock->ops)->set_rcvlowat(sk, need);
-	release_sock(sk);
-}
-
 static void listen_up(struct memsync_tcp *tcp)
 {
 	u32 rcv_nxt = READ_ONCE(tcp_sk(tcp->sock->sk)->rcv_nxt);
@@ -285,7 +272,7 @@ static int look(struct memsync_tcp *tcp, u32 types, struct memsync_wire_fault *f
 		if (!memsync_wire_check_header(&tcp->head, types, tcp->rx_seq, PAGE_SIZE, fault))
 			return -EPROTO;
 		tcp->has_head = true;
-		want(tcp, sizeof(tcp->head) + memsync_tcp_length(tcp));
+		memsync_tcp_want(tcp, sizeof(tcp->head) + memsync_tcp_length(tcp));
 	}
 	if (inq < tcp->need)
 		return check_silence(tcp);
@@ -378,5 +365,5 @@ void memsync_tcp_done(struct memsync_tcp *tcp)
 	tcp->rx_seq++;
 	tcp->has_head = false;
 	tcp->started = 0;
-	want(tcp, sizeof(struct memsync_wire_header));
+	memsync_tcp_want(tcp, sizeof(struct memsync_wire_header));
 }

@@ -290,7 +290,8 @@ static int ship_dirty(struct memsync_peer *peer)
 		more = harvest(peer);
 		if (more < 0)
 			return more;
-		err = ship_pieces(peer, peer->harvest);
+		/* there may be little to ship and much to walk */
+		err = ship_pieces(peer, peer->harvest) ?: memsync_tcp_keep_alive(&peer->tcp);
 		if (err)
 			return err;
 	} while (more);

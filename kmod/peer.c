@@ -435,7 +435,9 @@ void memsync_peer_run(struct memsync_thread *thread)
 		if (memsync_thread_stopping(thread))
 			break;
 		if (memsync_wire_code_lasting(peer->code)) {
-			peer->tries = max(peer->tries, TRIES_REFUSED);
+			/* but the one that is in our way may go soon */
+			if (peer->code != MEMSYNC_WIRE_BUSY)
+				peer->tries = max(peer->tries, TRIES_REFUSED);
 			set_state(peer, MEMSYNC_PEER_FAILED, peer->failure);
 		} else {
 			set_state(peer, MEMSYNC_PEER_WAITING, peer->failure);

@@ -198,11 +198,9 @@ void memsync_tcp_widen(struct memsync_tcp *tcp)
 static void drain(struct memsync_tcp *tcp, unsigned long grace)
 {
 	unsigned long end = jiffies + grace;
-	struct sock *sk = tcp->sock->sk;
 
 	kernel_sock_shutdown(tcp->sock, SHUT_WR);
-	tcp->need = 1;
-	READ_ONCE(tcp->sock->ops)->set_rcvlowat(sk, 1);
+	memsync_tcp_want(tcp, 1);
 	while (!memsync_tcp_closed(tcp) && time_before(jiffies, end)) {
 		struct kvec nowhere = { .iov_len = SZ_1M };
 		struct msghdr msg = {};
@@ -224,6 +222,18 @@ void memsync_tcp_close(struct memsync_tcp *tcp, unsigned long grace)
 	sock_no_linger(tcp->sock->sk);
 	sock_release(tcp->sock);
 	tcp->sock = NULL;
+}
+
+void memsync_tcp_want(struct memsync_tcp *tcp, u32 need)
+{
+	struct sock *sk = tcp->sock->sk;
+
+	if (tcp->need == need)
+		return;
+	tcp->need = need;
+	lock_sock(sk);
+	READ_ONCE(tcp->sock->ops)->set_rcvlowat(sk, need);
+	release_sock(sk);
 }
 
 bool memsync_tcp_closed(struct memsync_tcp *tcp)

@@ -91,6 +91,8 @@ bool memsync_addr_equal(const struct sockaddr_storage *a, const struct sockaddr_
 /* An IPv4 address becomes ::ffff:a.b.c.d. */
 void memsync_addr_to_v6(const struct sockaddr_storage *addr, struct in6_addr *v6);
 
+/* @need bytes are wanted: the socket wakes the owner when they are there, not before. */
+void memsync_tcp_want(struct memsync_tcp *tcp, u32 need);
 /* Is the connection gone, as far as TCP knows? */
 bool memsync_tcp_closed(struct memsync_tcp *tcp);
 /* Is there what the next step needs, or an end? Without locks: a wait condition. */
