@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Tables and verdicts from what the guests measured."""
+
+import operator
+import statistics
+
+PAGE = 4096
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def text(value, unit=""):
+    """A number as people read it."""
+    if value is None:
+        return "-"
+    if isinstance(value, str):
+        return value
+    if abs(value) < 10 and value != int(value):
+        number = f"{value:.3f}"
+    elif abs(value) < 1000 and value != int(value):
+        number = f"{value:.1f}"
+    else:
+        number = f"{value:,.0f}".replace(",", " ")
+    return f"{number} {unit}".strip()
+
+
+class Report:
+    """Makes the tables; self.figures has what has a bound, self.missed whether one is."""
+
+    def __init__(self, raw):
+        self.raw = raw
+        self.lines = []
+        self.figures = []
+        for kernel, found in raw["costs"].items():
+            self.tracked(kernel, found)
+            self.faults(kernel, found)
+        for kernel, found in raw["link"].items():
+            self.link(kernel, found)
+        self.summary()
+
+    @property
+    def missed(self):
+        return any(figure["verdict"] == "MISSED" for figure in self.figures)
+
+    def print(self):
+        print("\n".join(self.lines))
+
+    # Building blocks
+
+    def heading(self, words, found):
+        self.lines += ["", f"{words}  (Linux {found['release']})", ""]
+
+    def table(self, head, rows):
+        """The first column is left-aligned, the others are numbers."""
+        rows = [head] + [[text(cell) for cell in row] for row in rows]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+        for row in rows:
+            cells = [row[0].ljust(widths[0])]
+            cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
+            self.lines.append("  " + "   ".join(cells).rstrip())
+
+    def figure(self, what, kernel, value, peer, compared, bound, unit=""):
+        """A value with a bound: @compared is what the bound is for."""
+        sign, limit = bound
+        kept = {"<=": operator.le, ">=": operator.ge}[sign](compared, limit)
+        self.figures.append({
+            "what": what, "kernel": kernel, "value": value, "peer": peer,
+            "compared": compared, "bound": f"{sign} {text(limit, unit)}",
+            "unit": unit, "verdict": "ok" if kept else "MISSED"})
+
+    def ratio(self, what, kernel, value, peer, bound):
+        self.figure(what, kernel, value, peer, value / peer, bound)
+
+    def summary(self):
+        self.lines += ["", f"Bounds  (commit {self.raw['commit']}, {self.raw['date']})", ""]
+        rows = [[f["what"], f["kernel"], f["value"], f["peer"], text(f["compared"], f["unit"]),
+                 f["bound"].replace("<=", "≤").replace(">=", "≥"), f["verdict"]]
+                for f in self.figures]
+        self.table(["what", "kernel", "value", "beside", "compared", "bound", ""], rows)
+
+    # Instructions
+
+    def tracked(self, kernel, found):
+        results = {(r["tracker"], r["mib"], r["spec"]): r for r in found["tracked"]}
+        trackers = list(dict.fromkeys(r["tracker"] for r in found["tracked"]))
+        specs = list(dict.fromkeys((r["mib"], r["spec"]) for r in found["tracked"]))
+
+        def rows(what, chosen):
+            return [[f"{mib} MiB, {describe(spec)}"] +
+                    [results[t, mib, spec][what]["min"] for t in trackers]
+                    for mib, spec in chosen]
+
+        self.heading("Instructions per tracked write", found)
+        self.table(["pages of 4 KiB, each written once"] + trackers,
+                   rows("write", [s for s in specs if s[1].startswith("500:")]))
+        self.heading("Instructions per harvest", found)
+        self.table(["dirty pages"] + trackers, rows("harvest", specs))
+        if "memsync" not in trackers:
+            return
+
+        def least(tracker, what, mib, spec):
+            return results[tracker, mib, spec][what]["min"]
+
+        if "wp-async" in trackers:
+            for what, key, spec, limit in (
+                    ("random tracked write / WP_ASYNC", "write", "500:random", 1.15),
+                    ("harvest of 500 in 256 MiB / PAGEMAP_SCAN", "harvest", "500:random", 0.10),
+                    ("harvest of 2000 in 256 MiB / PAGEMAP_SCAN", "harvest", "2000:random",
+                     0.20)):
+                self.ratio(what, kernel, least("memsync", key, 256, spec),
+                           least("wp-async", key, 256, spec), ("<=", limit))
+        self.ratio("harvest of 2000 in 128 blocks, 2 GiB / 256 MiB", kernel,
+                   least("memsync", "harvest", 2048, "2000:128"),
+                   least("memsync", "harvest", 256, "2000:128"), ("<=", 1.3))
+
+    def faults(self, kernel, found):
+        costs = {}
+        for state, results in found["faults"].items():
+            for r in results:
+                key = r["fault"], state
+                costs[key] = min(costs.get(key, r["cost"]["min"]), r["cost"]["min"])
+        kinds = list(dict.fromkeys(kind for kind, _ in costs))
+        states = list(found["faults"])
+        self.heading("Instructions per page fault of a process that is not registered", found)
+        names = {"none": "no module", "idle": "module idle", "active": "region active"}
+        self.table(["fault"] + [names[s] for s in states],
+                   [[kind.replace("-", " ")] + [costs[kind, s] for s in states]
+                    for kind in kinds])
+        if "active" not in states:
+            return
+        for state in ("idle", "active"):
+            kind = "anonymous-write"
+            self.ratio(f"anonymous write fault, {names[state]} / no module", kernel,
+                       costs[kind, state], costs[kind, "none"], ("<=", 1.02))
+            more, kind = max((costs[kind, state] - costs[kind, "none"], kind)
+                             for kind in kinds)
+            self.figure(f"any fault, {names[state]}: {kind.replace('-', ' ')}", kernel,
+                        costs[kind, state], costs[kind, "none"], more, ("<=", 100),
+                        "instructions more")
+
+    # Network
+
+    def link(self, kernel, found):
+        speeds = {name: values for name, values in found["throughput"].items() if values}
+        self.heading("Throughput over veth, MB/s, of random data", found)
+        self.table(["what", "median", "least", "most"],
+                   [[name] + [f(values) / 1e6 for f in (median, min, max)]
+                    for name, values in speeds.items()])
+        if "memsync" in speeds:
+            self.ratio("first pass / iperf3", kernel, median(speeds["memsync"]) / 1e6,
+                       median(speeds["iperf3"]) / 1e6, (">=", 0.85))
+        self.latency(found)
+        if "dirty" in found:
+            self.shipped(kernel, found)
+
+    def latency(self, found):
+        latency = found["latency"]
+        rows = [["TCP ping-pong of 4 KiB", latency["pingpong"][0]["round_trip"]]]
+        for r in latency.get("barrier", []):
+            rows += [[f"barrier, {r['pages']} dirty pages", r["call"]],
+                     [f"barrier, {r['pages']} dirty pages, in the module", r["module"]]]
+        self.heading("Latency over veth, µs", found)
+        self.table(["what", "min", "median", "p99"],
+                   [[name] + [v[key] / 1e3 for key in ("min", "median", "p99")]
+                    for name, v in rows])
+
+    def shipped(self, kernel, found):
+        first, zero = found["dirty"][0], found["zero"]
+        rows = [[f"{r['dirty']} dirty pages", r["bytes"], r["bytes"] / r["dirty"]]
+                for r in found["dirty"][1:]]
+        pages = first["mib"] << 20 >> 12
+        rows.append([f"first pass, {first['mib']} MiB", first["bytes"], first["bytes"] / pages])
+        pages = zero["mib"] << 20 >> 12
+        rows.append([f"first pass, {zero['mib']} MiB of zeros", zero["bytes"],
+                     zero["bytes"] / pages])
+        self.heading("Bytes written to the socket", found)
+        self.table(["what", "bytes", "per page"], rows)
+        for r in found["dirty"][1:]:
+            self.ratio(f"bytes for {r['dirty']} dirty pages / content", kernel, r["bytes"],
+                       PAGE * r["dirty"], ("<=", 1.02))
+        self.figure("bytes for a gibibyte of zeros", kernel, zero["bytes"], None,
+                    zero["bytes"], ("<=", 1 << 20), "bytes")
+        for r in (first, zero):
+            self.figure(f"memory for tracking {r['mib']} MiB", kernel, r["tracking"],
+                        r["mib"] << 20, 100 * r["tracking"] / (r["mib"] << 20), ("<=", 0.1),
+                        "%")
+
+
+def describe(spec):
+    writes, where = spec.split(":")
+    if where.isdigit():
+        where = f"random, in {where} blocks"
+    return f"{writes} {where}"
