@@ -178,13 +178,13 @@ enum memsync_attr {
 enum memsync_cmd {
 	MEMSYNC_CMD_UNSPEC,
 	MEMSYNC_CMD_INFO,		/* do */
-	MEMSYNC_CMD_REGION_NEW,		/* do: NAME ROLE [PID PID_START] FLAGS INTERVAL_US MAX_SIZE FROM…; answers ID */
+	MEMSYNC_CMD_REGION_NEW,		/* do: NAME ROLE PID, and settings; answers ID */
 	MEMSYNC_CMD_REGION_DEL,		/* do */
 	MEMSYNC_CMD_REGION_SET,		/* do: FLAGS (paused) INTERVAL_US */
 	MEMSYNC_CMD_REGION_START,	/* do */
 	MEMSYNC_CMD_REGION_GET,		/* do, dump */
-	MEMSYNC_CMD_RANGE_ADD,		/* do: START END; an open sink: its answer to the geometry event */
-	MEMSYNC_CMD_RANGE_GET,		/* dump of one region: START END OFFSET, or an offer's OFFSET LENGTH */
+	MEMSYNC_CMD_RANGE_ADD,		/* do: START END; may answer a geometry event */
+	MEMSYNC_CMD_RANGE_GET,		/* dump: START END OFFSET; of an offer OFFSET LENGTH */
 	MEMSYNC_CMD_PEER_ADD,		/* do: ADDR [PEER_NAME] */
 	MEMSYNC_CMD_PEER_DEL,		/* do: ADDR [PEER_NAME] */
 	MEMSYNC_CMD_PEER_GET,		/* dump of one region */
@@ -193,9 +193,9 @@ enum memsync_cmd {
 	MEMSYNC_CMD_LISTENER_GET,	/* dump */
 	MEMSYNC_CMD_BARRIER_START,	/* do: answers BARRIER_ID; done by event */
 	MEMSYNC_CMD_VERIFY_START,	/* do: done by event */
-	MEMSYNC_CMD_HOLD,		/* do: a sink rests after a pass for TIMEOUT_MS; done by event */
+	MEMSYNC_CMD_HOLD,		/* do: a sink rests for TIMEOUT_MS; done by event */
 	MEMSYNC_CMD_RELEASE,		/* do: error if the hold ran out before */
-	MEMSYNC_CMD_REFUSE,		/* do: REASON; an open sink declines the offered geometry */
+	MEMSYNC_CMD_REFUSE,		/* do: REASON; declines an offered geometry */
 	MEMSYNC_CMD_EVENT,		/* multicast */
 
 	__MEMSYNC_CMD_MAX,

@@ -55,8 +55,10 @@ static inline int nl_extack_reclaim(struct sk_buff *skb, const struct nlmsghdr *
 } while (0)
 
 #define NL_SET_ERR_MSG_ATTR_FMT(extack, attr, fmt, args...) do {	\
-	NL_SET_ERR_MSG_FMT(extack, fmt, ##args);			\
-	NL_SET_BAD_ATTR(extack, attr);					\
+	struct netlink_ext_ack *__ack = (extack);			\
+									\
+	NL_SET_ERR_MSG_FMT(__ack, fmt, ##args);				\
+	NL_SET_BAD_ATTR(__ack, attr);					\
 } while (0)
 
 #else /* NL_SET_ERR_MSG_FMT */
