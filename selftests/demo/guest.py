@@ -195,8 +195,8 @@ class Progress:
         region, now = source(), time.monotonic()
         passed = now - self.at
         stats, last = region["stats"], self.last["stats"]
-        if region["state"] in ("gone", "disconnected"):
-            raise Failure(f"the region is {region['state']}: {region.get('reason')}")
+        if region["state"] == "gone":
+            raise Failure(f"the region is gone: {region.get('reason')}")
         rate = {key: (stats[key] - last[key]) / passed for key in stats}
         where = f"{region['state']:8}"
         if region["state"] == "syncing":
