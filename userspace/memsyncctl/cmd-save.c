@@ -196,6 +196,8 @@ int cmd_save(struct ctl *ctl, int argc, char **argv)
 	}
 	if (argc - optind != 2 || !sink)
 		return ctl_usage(ctl, "save needs NAME --sink PATH");
+	if (!save.lease_ms || save.lease_ms > LEASE_MAX_MS)
+		return ctl_usage(ctl, "--lease is not between 1ms and an hour");
 	save.name = argv[optind];
 	save.path = argv[optind + 1];
 	if (name_check(save.name, &p))

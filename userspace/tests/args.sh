@@ -86,6 +86,8 @@ expect 2 'unknown' pause redis --interval 10ms
 expect 2 'NAME' verify
 expect 2 'NAME --sink PATH' save redis /tmp/x
 expect 2 'NAME --sink PATH' save redis --sink
+expect 2 'between 1ms and an hour' save redis --sink /tmp/x --lease 0
+expect 2 'between 1ms and an hour' save redis --sink /tmp/x --lease 61m
 expect 2 'takes no arguments' monitor x
 expect 2 'takes no arguments' status x
 expect 2 'add or del' peer
