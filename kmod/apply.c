@@ -79,7 +79,7 @@ static int enter_pass(struct memsync_conn *conn)
 static int reach_barrier(struct memsync_conn *conn, u64 id, u64 time)
 {
 	struct memsync_region *region = conn->region;
-	bool held, begins = false;
+	bool held;
 	int err;
 
 	for (;;) {
@@ -91,7 +91,8 @@ static int reach_barrier(struct memsync_conn *conn, u64 id, u64 time)
 			region->barrier_time = time;
 			if (region->state == MEMSYNC_REGION_SYNCING)
 				memsync_region_set_state(region, MEMSYNC_REGION_SYNCED, NULL);
-			begins = memsync_hold_begin(region);
+			if (memsync_hold_begin(region))
+				memsync_events->held(region, id, 0, NULL);
 		}
 		mutex_unlock(&region->lock);
 		if (!held)
@@ -102,8 +103,6 @@ static int reach_barrier(struct memsync_conn *conn, u64 id, u64 time)
 	}
 	conn->barrier = id;
 	conn->barrier_time = time;
-	if (begins)
-		memsync_events->held(region, id, 0, NULL);
 	return 0;
 }
 

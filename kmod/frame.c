@@ -33,6 +33,9 @@ static int await_space(struct memsync_tcp *tcp)
 	} else if (time_after(jiffies, tcp->sent + MEMSYNC_TCP_SILENCE)) {
 		return -ETIMEDOUT;
 	}
+	/* Room in the buffer, but no memory for it: as sk_stream_wait_memory() does. */
+	if (writable(tcp) && !memsync_thread_stopping(tcp->owner))
+		schedule_timeout_interruptible(HZ / 50);
 	wait_event_interruptible_timeout(tcp->owner->wq,
 					 writable(tcp) || memsync_thread_stopping(tcp->owner) ||
 					 (tcp->inbound && memsync_tcp_readable(tcp)),
@@ -178,6 +181,8 @@ static int walk_queue(struct sock *sk, u32 offset, u32 len,
 			part = min(part, n - done);
 			step(to, data, part);
 		}
+		if (done < n)
+			return -EIO;
 		seq += n;
 		len -= n;
 	}
@@ -239,17 +244,23 @@ static void listen_up(struct memsync_tcp *tcp)
 	tcp->heard = jiffies;
 }
 
-/* Why nothing more will come, or 0. */
-static int check_silence(struct memsync_tcp *tcp)
+static int too_late(struct memsync_wire_fault *fault, const char *reason)
+{
+	*fault = (struct memsync_wire_fault) { MEMSYNC_WIRE_TIMEOUT, reason };
+	return -EPROTO;
+}
+
+/* Why it makes no sense to wait any longer, or 0. */
+static int check_silence(struct memsync_tcp *tcp, struct memsync_wire_fault *fault)
 {
 	struct sock *sk = tcp->sock->sk;
 
 	if (memsync_tcp_closed(tcp))
 		return sock_error(sk) ?: -ENOTCONN;
 	if (time_after(jiffies, tcp->heard + MEMSYNC_TCP_SILENCE))
-		return -ETIMEDOUT;
+		return too_late(fault, "the peer has fallen silent");
 	if (tcp->started && time_after(jiffies, tcp->started + MEMSYNC_TCP_FRAME))
-		return -ETIMEDOUT;
+		return too_late(fault, "a frame took too long to arrive");
 	return 0;
 }
 
@@ -265,7 +276,7 @@ static int look(struct memsync_tcp *tcp, u32 types, struct memsync_wire_fault *f
 
 	if (!tcp->has_head) {
 		if (inq < sizeof(tcp->head))
-			return check_silence(tcp);
+			return check_silence(tcp, fault);
 		err = peek_queue(tcp, 0, &tcp->head, sizeof(tcp->head));
 		if (err)
 			return err;
@@ -275,7 +286,7 @@ static int look(struct memsync_tcp *tcp, u32 types, struct memsync_wire_fault *f
 		memsync_tcp_want(tcp, sizeof(tcp->head) + memsync_tcp_length(tcp));
 	}
 	if (inq < tcp->need)
-		return check_silence(tcp);
+		return check_silence(tcp, fault);
 	if (!sum_right(tcp)) {
 		*fault = (struct memsync_wire_fault) {
 			MEMSYNC_WIRE_CHECKSUM, "frame with a wrong checksum",
@@ -363,6 +374,7 @@ int memsync_tcp_read_user(struct memsync_tcp *tcp, const struct iovec *iov, unsi
 void memsync_tcp_done(struct memsync_tcp *tcp)
 {
 	tcp->rx_seq++;
+	tcp->heard = jiffies;
 	tcp->has_head = false;
 	tcp->started = 0;
 	memsync_tcp_want(tcp, sizeof(struct memsync_wire_header));

@@ -53,12 +53,12 @@ static void expire(struct work_struct *work)
 	mine = region->hold == hold;
 	held = hold->held;
 	id = region->barrier_id;
-	if (mine)
+	if (mine) {
 		detach(region);
-	mutex_unlock(&region->lock);
-	if (mine)
 		memsync_events->held(region, id, -ETIMEDOUT,
 				     held ? "the hold ran out" : "the pass did not end in time");
+	}
+	mutex_unlock(&region->lock);
 	hold_free(hold);
 }
 

@@ -116,8 +116,8 @@ static const struct nla_policy refuse_policy[] = {
 /* ---- operations ---- */
 
 #define POLICY(p)	.policy = (p), .maxattr = ARRAY_SIZE(p) - 1
-#define DO		.flags = GENL_UNS_ADMIN_PERM, .doit = memsync_nl_do
-#define DUMP(fn)	.flags = GENL_UNS_ADMIN_PERM, .dumpit = (fn)
+#define DO		.flags = GENL_ADMIN_PERM, .doit = memsync_nl_do
+#define DUMP(fn)	.flags = GENL_ADMIN_PERM, .dumpit = (fn)
 #define DUMP_PARTS(fn)	DUMP(fn), .start = memsync_nl_dump_start, .done = memsync_nl_dump_done
 
 static const struct genl_ops ops[] = {

@@ -127,19 +127,25 @@ static int handle(struct memsync_peer *peer)
 	}
 }
 
+/* A sink that floods us is not to keep us from anything else. */
+#define FRAMES_AT_ONCE	64
+
 int memsync_peer_receive(struct memsync_peer *peer)
 {
 	struct memsync_wire_fault fault;
-	int ret;
+	int n, ret = 0;
 
-	while ((ret = memsync_tcp_next(&peer->tcp, TYPES, 0, &fault)) > 0) {
+	for (n = 0; n < FRAMES_AT_ONCE; n++) {
+		ret = memsync_tcp_next(&peer->tcp, TYPES, 0, &fault);
+		if (ret <= 0)
+			break;
 		ret = handle(peer);
 		if (ret)
 			return ret;
 	}
 	if (ret == -EPROTO)
 		memsync_peer_fail(peer, fault.code, "the sink sent a bad frame: %s", fault.reason);
-	return ret;
+	return min(ret, 0);
 }
 
 static int inbound(struct memsync_tcp *tcp)
@@ -211,6 +217,8 @@ static int await_hello_ack(struct memsync_peer *peer)
 	u8 type;
 
 	while (time_before(jiffies, end)) {
+		if (memsync_thread_stopping(&peer->thread))
+			return -ESHUTDOWN;
 		ret = memsync_tcp_next(tcp, TYPES_HANDSHAKE, MEMSYNC_TCP_PING, &fault);
 		if (ret == -EPROTO)
 			memsync_peer_fail(peer, fault.code, "%s", fault.reason);
@@ -244,6 +252,9 @@ static int check_permission(struct memsync_peer *peer)
 	if (!loopback && !(READ_ONCE(region->flags) & MEMSYNC_REGION_F_PLAINTEXT))
 		return memsync_peer_fail(peer, MEMSYNC_WIRE_NOT_PERMITTED,
 					 "would leave this host in plain text, which is not allowed");
+	if (loopback && !memsync_tcp_trusted(&peer->tcp))
+		return memsync_peer_fail(peer, MEMSYNC_WIRE_NOT_PERMITTED,
+					 "the listener on this host is not root's");
 	return 0;
 }
 
@@ -365,9 +376,10 @@ static int serve(struct memsync_peer *peer)
 static void hear_last_words(struct memsync_peer *peer)
 {
 	struct memsync_wire_fault fault;
+	int n;
 
-	while (peer->tcp.sock && !peer->failure[0] &&
-	       memsync_tcp_next(&peer->tcp, TYPES | TYPES_HANDSHAKE, 0, &fault) > 0) {
+	for (n = 0; n < FRAMES_AT_ONCE && peer->tcp.sock && !peer->failure[0] &&
+	     memsync_tcp_next(&peer->tcp, TYPES | TYPES_HANDSHAKE, 0, &fault) > 0; n++) {
 		u8 type = peer->tcp.head.type;
 
 		if (memsync_tcp_read(&peer->tcp, peer->control))

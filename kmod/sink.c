@@ -127,9 +127,10 @@ static void run(struct memsync_thread *thread)
 	int err;
 
 	err = memsync_handshake(conn);
-	uncount(conn);
-	if (!err)
+	if (!err) {
+		uncount(conn);
 		err = memsync_apply(conn);
+	}
 
 	explain(conn, err);
 	if (conn->code)

@@ -10,6 +10,7 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include <linux/xxhash.h>
 #include "conn.h"
@@ -23,6 +24,15 @@ static int process_gone(struct memsync_conn *conn)
 	return memsync_conn_fail(conn, MEMSYNC_WIRE_ENDED, "the sink ended: process exited");
 }
 
+void memsync_target_put(struct memsync_conn *conn)
+{
+	struct mm_struct *mm = conn->region->mm;
+
+	disallow_signal(SIGKILL);
+	kthread_unuse_mm(mm);
+	mmput(mm);
+}
+
 int memsync_target_get(struct memsync_conn *conn)
 {
 	struct mm_struct *mm = conn->region->mm;
@@ -30,15 +40,12 @@ int memsync_target_get(struct memsync_conn *conn)
 	if (!mmget_not_zero(mm))
 		return process_gone(conn);
 	kthread_use_mm(mm);
-	return 0;
-}
-
-void memsync_target_put(struct memsync_conn *conn)
-{
-	struct mm_struct *mm = conn->region->mm;
-
-	kthread_unuse_mm(mm);
-	mmput(mm);
+	/* A fault may wait for a file system or a userfaultfd of somebody's: for ever, but for this. */
+	allow_kernel_signal(SIGKILL);
+	if (!memsync_thread_stopping(&conn->thread))
+		return 0;
+	memsync_target_put(conn);
+	return -ESHUTDOWN;
 }
 
 /* Between pages of a long run: others want the CPU, the source wants to hear of us. */

@@ -15,6 +15,8 @@
 #include <linux/net.h>
 #include <linux/sizes.h>
 #include <linux/uio.h>
+#include <net/inet6_hashtables.h>
+#include <net/inet_hashtables.h>
 #include <net/ipv6.h>
 #include <net/sock.h>
 #include <net/tcp.h>
@@ -296,6 +298,47 @@ bool memsync_tcp_loopback(struct memsync_tcp *tcp)
 	return kernel_getsockname(tcp->sock, (struct sockaddr *)&local) >= 0 &&
 	       !memsync_tcp_peer_addr(tcp, &remote) &&
 	       memsync_addr_loopback(&local) && memsync_addr_loopback(&remote);
+}
+
+/* The other end of a connection within this host. */
+static struct sock *other_end(const struct sock *sk)
+{
+	struct net *net = sock_net(sk);
+	struct inet_hashinfo *hashinfo = net->ipv4.tcp_death_row.hashinfo;
+	const struct inet_sock *inet = inet_sk(sk);
+
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6 && !ipv6_addr_v4mapped(&sk->sk_v6_daddr))
+		return __inet6_lookup_established(net, hashinfo, &sk->sk_v6_rcv_saddr,
+						  inet->inet_sport, &sk->sk_v6_daddr,
+						  ntohs(inet->inet_dport), LOOPBACK_IFINDEX, 0);
+#endif
+	return __inet_lookup_established(net, hashinfo, inet->inet_rcv_saddr, inet->inet_sport,
+					 inet->inet_daddr, ntohs(inet->inet_dport),
+					 LOOPBACK_IFINDEX, 0);
+}
+
+/**
+ * memsync_tcp_trusted - does the other end, on this host, belong to root?
+ * @tcp: a connection over loopback
+ *
+ * Any user may connect over loopback, or listen there. The module's own
+ * sockets are made by kernel threads, so they belong to root.
+ *
+ * Context: process. Return: false also where it cannot be told.
+ */
+bool memsync_tcp_trusted(struct memsync_tcp *tcp)
+{
+	struct sock *sk = tcp->sock->sk, *other = other_end(sk);
+	bool ret = false;
+
+	if (!other)
+		return false;
+	if (sk_fullsock(other))
+		ret = uid_eq(other->sk_uid, GLOBAL_ROOT_UID) ||
+		      uid_eq(other->sk_uid, make_kuid(sock_net(sk)->user_ns, 0));
+	sock_gen_put(other);
+	return ret;
 }
 
 const char *memsync_tcp_strerror(int err)

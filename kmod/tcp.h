@@ -82,6 +82,7 @@ void memsync_tcp_close(struct memsync_tcp *tcp, unsigned long grace);
 
 /* Do both ends of the connection lie on this host's loopback? */
 bool memsync_tcp_loopback(struct memsync_tcp *tcp);
+bool memsync_tcp_trusted(struct memsync_tcp *tcp);
 int memsync_tcp_peer_addr(struct memsync_tcp *tcp, struct sockaddr_storage *addr);
 /* For people. */
 const char *memsync_tcp_strerror(int err);
@@ -144,8 +145,9 @@ int memsync_tcp_keep_alive(struct memsync_tcp *tcp);
  * Header and sum have been checked then; the header is in @tcp->head, and it
  * is to be consumed with memsync_tcp_read() and the like, all of it.
  *
- * Return: 1; 0 if none was there in time; -EPROTO; -ETIMEDOUT when the other
- * side is silent or takes too long for a frame; -ESHUTDOWN; -ENOTCONN at the end.
+ * Return: 1; 0 if none was there in time; -EPROTO for a frame that is not right,
+ * and when the other side is silent or takes too long for one; -ESHUTDOWN;
+ * -ENOTCONN at the end, or the socket's error.
  */
 int memsync_tcp_next(struct memsync_tcp *tcp, u32 types, long timeout,
 		     struct memsync_wire_fault *fault);

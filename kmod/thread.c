@@ -11,6 +11,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/kthread.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
@@ -124,6 +125,9 @@ int memsync_thread_start(struct memsync_thread *t, const char *fmt, ...)
 void memsync_thread_stop(struct memsync_thread *t)
 {
 	WRITE_ONCE(t->stop, true);
+	/* Heard only where a fault in somebody's memory may wait for ever. */
+	if (t->task)
+		send_sig(SIGKILL, t->task, 1);
 	wake_up_all(&t->wq);
 }
 

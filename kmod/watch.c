@@ -53,7 +53,7 @@ int memsync_sink_watch(struct memsync_region *region, struct netlink_ext_ack *ex
 		region->watch = watch;
 	else
 		kfree(watch);
-	mmput(region->mm);
+	mmput_async(region->mm);
 	return err;
 }
 
