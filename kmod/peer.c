@@ -144,7 +144,9 @@ int memsync_peer_receive(struct memsync_peer *peer)
 			return ret;
 	}
 	if (ret == -EPROTO)
-		memsync_peer_fail(peer, fault.code, "the sink sent a bad frame: %s", fault.reason);
+		memsync_peer_fail(peer, fault.code, "%s%s",
+				  fault.code == MEMSYNC_WIRE_TIMEOUT ?
+				  "" : "the sink sent a bad frame: ", fault.reason);
 	return min(ret, 0);
 }
 

@@ -318,6 +318,14 @@ static struct sock *other_end(const struct sock *sk)
 					 LOOPBACK_IFINDEX, 0);
 }
 
+/* Whose it is. One that is about to be accepted is its listener's. */
+static const struct sock *owner_of(struct sock *other)
+{
+	if (sk_fullsock(other))
+		return other;
+	return other->sk_state == TCP_NEW_SYN_RECV ? inet_reqsk(other)->rsk_listener : NULL;
+}
+
 /**
  * memsync_tcp_trusted - does the other end, on this host, belong to root?
  * @tcp: a connection over loopback
@@ -330,13 +338,15 @@ static struct sock *other_end(const struct sock *sk)
 bool memsync_tcp_trusted(struct memsync_tcp *tcp)
 {
 	struct sock *sk = tcp->sock->sk, *other = other_end(sk);
+	const struct sock *owner;
 	bool ret = false;
 
 	if (!other)
 		return false;
-	if (sk_fullsock(other))
-		ret = uid_eq(other->sk_uid, GLOBAL_ROOT_UID) ||
-		      uid_eq(other->sk_uid, make_kuid(sock_net(sk)->user_ns, 0));
+	owner = owner_of(other);
+	if (owner)
+		ret = uid_eq(owner->sk_uid, GLOBAL_ROOT_UID) ||
+		      uid_eq(owner->sk_uid, make_kuid(sock_net(sk)->user_ns, 0));
 	sock_gen_put(other);
 	return ret;
 }
