@@ -6,10 +6,14 @@
 #include "pgwalk.h"
 #include "track_internal.h"
 
+/* Surely: a huge page that is write-protected, by us or else, has content for all we know. */
 static bool is_missing(struct mm_struct *mm, unsigned long addr)
 {
 	DECLARE_BITMAP(missing, MEMSYNC_BLOCK_PAGES);
+	pmd_t *pmd = memsync_pgwalk_pmd(mm, addr);
 
+	if (pmd && memsync_pmd_is_huge(pmdp_get_lockless(pmd)))
+		return false;
 	return memsync_pgwalk_missing(mm, addr, addr + PAGE_SIZE, missing);
 }
 
