@@ -179,7 +179,8 @@ TEST_F(kernel_writes, forced)
 
 /*
  * A file system that does direct I/O: ext4 on a loop device, with a file of 1 MiB;
- * a mount namespace of our own cleans up. Returns the file, or -1.
+ * a mount namespace of our own cleans up. The device is set up first, since mount -o
+ * loop keeps it open, which 6.12 may refuse. Returns the file, or -1.
  */
 static int disk_file(void)
 {
@@ -187,7 +188,8 @@ static int disk_file(void)
 		"mount --make-rprivate / && mount -t tmpfs t /mnt && "
 		"dd if=/dev/zero of=/mnt/disk bs=1M count=0 seek=64 status=none && "
 		"mkfs.ext4 -q -E lazy_itable_init=1 -O ^has_journal /mnt/disk && "
-		"mkdir /mnt/fs && modprobe -q loop; mount -o loop /mnt/disk /mnt/fs && "
+		"mkdir /mnt/fs && modprobe -q loop; loop=$(losetup -f --show /mnt/disk) && "
+		"mount $loop /mnt/fs && losetup -d $loop && "
 		"head -c 1M /dev/urandom >/mnt/fs/file && sync -f /mnt/fs";
 
 	if (unshare(CLONE_NEWNS) || system(script))
