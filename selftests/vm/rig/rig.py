@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A session of the rig: boots the guests, runs COMMAND on the first, and judges."""
+"""Boots the guests, runs COMMAND on the first, and judges the kernels' logs."""
 
 import collections
 import os
@@ -26,7 +26,7 @@ SETUP = "/run/memsync/setup"
 
 
 class Failure(Exception):
-    """The session cannot go on; str() says why."""
+    """The run cannot go on; str() says why."""
 
     status = STATUS_FAILED
 
@@ -60,7 +60,7 @@ class Job:
             self.text += data
 
 
-class Session:
+class Rig:
     def __init__(self, options, kernels, logs):
         self.options = options
         self.kernels = kernels
@@ -276,39 +276,39 @@ def to_stdio(kind, data):
         data = data[os.write(fd, data):]
 
 
-def boot(session):
+def boot(rig):
     """Boots; once more if QEMU ended, or hung, before anything of the project's ran."""
     try:
-        session.boot()
+        rig.boot()
     except NotUp as why:
-        words = session.stop()
-        if any(klog.reports(guest.log) for guest in session.guests):
+        words = rig.stop()
+        if any(klog.reports(guest.log) for guest in rig.guests):
             raise
         say(f"{why}; booting once more")
         for line in words:
             say(line)
-        session.boot()
+        rig.boot()
 
 
 def run(options, kernels, logs):
-    """One session; returns the status that the rig exits with."""
-    session = Session(options, kernels, logs)
+    """One boot and one COMMAND; returns the status that the rig exits with."""
+    rig = Rig(options, kernels, logs)
     status = None
     try:
-        boot(session)
-        session.setup()
-        status = session.command()
-        session.finish()
+        boot(rig)
+        rig.setup()
+        status = rig.command()
+        rig.finish()
     except Failure as why:
         say(str(why))
         if isinstance(why, Timeout):
-            session.blocked_tasks()
-        words = session.stop()
+            rig.blocked_tasks()
+        words = rig.stop()
         for line in words:
             say(line)
-        if session.judge():
-            session.tails(100 if isinstance(why, (Timeout, Died, NotUp)) else 15)
+        if rig.judge():
+            rig.tails(100 if isinstance(why, (Timeout, Died, NotUp)) else 15)
         return why.status
     finally:
-        words = session.stop()
-    return status if session.judge() else STATUS_FAILED
+        words = rig.stop()
+    return status if rig.judge() else STATUS_FAILED
