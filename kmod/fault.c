@@ -52,12 +52,33 @@ static bool split_huge(struct vm_area_struct *vma, unsigned long addr, unsigned 
 	return true;
 }
 
+/*
+ * A huge page is split before anything is hinted: the split tells the notifier,
+ * which would take the look at the block for 512 written pages.
+ */
 static vm_fault_t watched_fault(struct memsync_mm *m, struct vm_area_struct *vma,
 				unsigned long addr, unsigned int flags, struct pt_regs *regs)
 {
-	if (memsync_track_wants_split(m, vma, addr, flags) && !split_huge(vma, addr, flags))
-		return VM_FAULT_RETRY;
-	return static_call(memsync_handle_mm_fault)(vma, addr, flags, regs);
+	bool done = false;
+	vm_fault_t ret;
+
+	if (memsync_track_wants_split(m, vma, addr, flags)) {
+		if (!split_huge(vma, addr, flags))
+			return VM_FAULT_RETRY;
+		rcu_read_lock();
+		done = memsync_track_write_fast(m, vma, addr, flags, regs);
+		rcu_read_unlock();
+	}
+	if (done)
+		return 0;
+	rcu_read_lock();
+	memsync_track_hint(m, addr, flags, true);
+	rcu_read_unlock();
+	ret = static_call(memsync_handle_mm_fault)(vma, addr, flags, regs);
+	rcu_read_lock();
+	memsync_track_hint(m, addr, flags, false);
+	rcu_read_unlock();
+	return ret;
 }
 
 /*
@@ -81,18 +102,12 @@ static vm_fault_t handle_fault(struct vm_area_struct *vma, unsigned long addr, u
 	in_flight = likely(m) ? memsync_mm_in_flight(m, addr) : &memsync_fault_passing;
 	atomic_inc(in_flight);
 	smp_mb__after_atomic();		/* pairs with the taking, see memsync_mm_unsettled() */
-	if (likely(m))
-		memsync_track_hint(m, addr, flags, true);
 	rcu_read_unlock();
 
-	if (likely(m)) {
+	if (likely(m))
 		ret = watched_fault(m, vma, addr, flags, regs);
-		rcu_read_lock();
-		memsync_track_hint(m, addr, flags, false);
-		rcu_read_unlock();
-	} else {
+	else
 		ret = static_call(memsync_handle_mm_fault)(vma, addr, flags, regs);
-	}
 	atomic_dec_return_release(in_flight);
 	return ret;
 }

@@ -6,6 +6,7 @@
 #include <linux/netlink.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/xarray.h>
 #include "fault.h"
 #include "mm.h"
 
@@ -113,17 +114,44 @@ bool memsync_mm_unsettled(struct memsync_mm *m, unsigned long block_addr)
 	       memsync_mm_active(m, block_addr & ~(MEMSYNC_BLOCK_SIZE - 1), &started);
 }
 
+/* This module's subscriptions, by where they hang on a list. */
+static DEFINE_XARRAY(own);
+
+static unsigned long own_index(const struct hlist_node *node)
+{
+	return (unsigned long)node / sizeof(*node);
+}
+
+/* @notifier, about to be registered, is one of this module's. Return: 0 or -ENOMEM. */
+int memsync_mm_own(const struct mmu_notifier *notifier)
+{
+	return xa_err(xa_store(&own, own_index(&notifier->hlist), (void *)notifier,
+			       GFP_KERNEL));
+}
+
+/* To be called before it is unregistered. */
+void memsync_mm_disown(const struct mmu_notifier *notifier)
+{
+	xa_erase(&own, own_index(&notifier->hlist));
+}
+
 /*
  * Has somebody else subscribed to this memory (KVM, an IOMMU)? Their devices
  * would write through page tables that we do not protect. What they hang on is
- * private to the kernel, but begins with the head of a list, which points at us
- * only while we are alone on it, and a flag for those that watch an interval.
+ * private to the kernel, but begins with the head of a list and a flag for
+ * those that watch an interval. Nobody else's entry is looked into, and ours
+ * stay while the lock is held.
  */
 bool memsync_mm_has_others(const struct memsync_mm *m)
 {
-	return READ_ONCE(m->notifier.hlist.pprev) != m->alone ||
-	       READ_ONCE(m->notifier.hlist.next) ||
-	       READ_ONCE(*(const bool *)(m->alone + 1));
+	const struct hlist_node *node;
+
+	xa_lock(&own);
+	node = READ_ONCE(*m->head);
+	while (node && (node == &m->notifier.hlist || xa_load(&own, own_index(node))))
+		node = READ_ONCE(node->next);
+	xa_unlock(&own);
+	return node || READ_ONCE(*(const bool *)(m->head + 1));
 }
 
 /*
@@ -141,7 +169,7 @@ static int publish(struct memsync_mm *m, struct netlink_ext_ack *extack)
 		goto hide;
 	err = __mmu_notifier_register(&m->notifier, m->mm);
 	if (!err) {
-		m->alone = m->notifier.hlist.pprev;
+		m->head = m->notifier.hlist.pprev;
 		others = memsync_mm_has_others(m);
 	}
 	mmap_write_unlock(m->mm);

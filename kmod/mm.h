@@ -20,7 +20,7 @@ struct netlink_ext_ack;
  * @node: in the table, where a page fault finds it; RCU
  * @mm: grabbed while this lives, so that the address is not used again
  * @notifier: our subscription
- * @alone: where the subscription hangs while nobody else has one
+ * @head: of the list that the subscription is on
  * @tracks: struct memsync_track.node; RCU, changed under memsync_mm_mutex
  * @nr_tracks: how many, under memsync_mm_mutex
  * @in_flight: faults between their entry and exit hints, by block
@@ -43,7 +43,7 @@ struct memsync_mm {
 	struct hlist_node node;
 	struct mm_struct *mm;
 	struct mmu_notifier notifier;
-	struct hlist_node **alone;
+	struct hlist_node **head;
 	struct list_head tracks;
 	unsigned int nr_tracks;
 	atomic_t in_flight[1 << MEMSYNC_IN_FLIGHT_BITS];
@@ -86,6 +86,8 @@ static inline atomic_t *memsync_mm_in_flight(struct memsync_mm *m, unsigned long
 bool memsync_mm_active(struct memsync_mm *m, unsigned long block_addr, unsigned long *started);
 bool memsync_mm_unsettled(struct memsync_mm *m, unsigned long block_addr);
 bool memsync_mm_has_others(const struct memsync_mm *m);
+int memsync_mm_own(const struct mmu_notifier *notifier);
+void memsync_mm_disown(const struct mmu_notifier *notifier);
 
 struct memsync_mm *memsync_mm_get(struct mm_struct *mm, struct netlink_ext_ack *extack);
 void memsync_mm_put(struct memsync_mm *m);

@@ -12,6 +12,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include "conn.h"
+#include "mm.h"
 
 struct memsync_sink_watch {
 	struct mmu_notifier notifier;
@@ -47,12 +48,15 @@ int memsync_sink_watch(struct memsync_region *region, struct netlink_ext_ack *ex
 	if (!err) {
 		watch->region = region;
 		watch->notifier.ops = &ops;
-		err = mmu_notifier_register(&watch->notifier, region->mm);
+		err = memsync_mm_own(&watch->notifier) ?:
+		      mmu_notifier_register(&watch->notifier, region->mm);
 	}
-	if (!err)
+	if (!err) {
 		region->watch = watch;
-	else
+	} else if (watch) {
+		memsync_mm_disown(&watch->notifier);
 		kfree(watch);
+	}
 	mmput_async(region->mm);
 	return err;
 }
@@ -68,6 +72,7 @@ void memsync_sink_unwatch(struct memsync_region *region)
 	if (!watch)
 		return;
 	WRITE_ONCE(watch->off, true);
+	memsync_mm_disown(&watch->notifier);
 	mmu_notifier_unregister(&watch->notifier, region->mm);
 	kfree(watch);
 }
