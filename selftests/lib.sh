@@ -95,16 +95,18 @@ clean_up()
 	trap - ERR
 	set +eu
 	[ $status = 0 ] || [ $status = 4 ] || show_all
-	for ns in $(ip netns list | awk '{ print $1 }') ''; do
-		unregister_all "$ns"
+	# The shell tells of each process that is killed
+	exec 2>/dev/null
+	for ns in $(netns) ''; do
+		region "$ns" clear
 	done
 	if [ -e "$tmp/pids" ]; then
 		while read -r pid; do
 			kill -CONT "$pid"
 			kill -KILL "$pid"
-		done <"$tmp/pids" 2>/dev/null
+		done <"$tmp/pids"
 	fi
-	for ns in $(ip netns list | awk '{ print $1 }'); do
+	for ns in $(netns); do
 		ip netns del "$ns"
 	done
 	exit "$status"
@@ -114,7 +116,7 @@ show_all()
 {
 	local ns
 
-	for ns in $(ip netns list | awk '{ print $1 }') ''; do
+	for ns in $(netns) ''; do
 		echo "# ${ns:-this host}:"
 		at "$ns" memsyncctl status 2>&1
 		at "$ns" memsyncctl -j show 2>&1 | jq -c '.[] | {name, role, state, reason, dirty,
@@ -122,22 +124,9 @@ show_all()
 	done
 }
 
-unregister_all()
+netns()
 {
-	local role name
-
-	at "$1" memsyncctl -j show 2>/dev/null | jq -r '.[] | "\(.role) \(.name)"' |
-	while read -r role name; do
-		if [ "$role" = sink ]; then
-			at "$1" memsyncctl unregister "$name" --sink
-		else
-			at "$1" memsyncctl unregister "$name"
-		fi
-	done >/dev/null 2>&1
-	at "$1" memsyncctl -j status 2>/dev/null | jq -r '.listeners[].addr' |
-	while read -r name; do
-		at "$1" memsyncctl unlisten "$name"
-	done >/dev/null 2>&1
+	[ ! -d /run/netns ] || ls /run/netns
 }
 
 # ---- checks ----
@@ -185,7 +174,7 @@ at()
 	local ns=$1
 
 	shift
-	if [ -n "$ns" ]; then ip netns exec "$ns" "$@"; else "$@"; fi
+	if [ -n "$ns" ]; then nsenter --net=/run/netns/"$ns" "$@"; else "$@"; fi
 }
 
 # two_hosts: h1 and h2 and a link
@@ -226,7 +215,7 @@ victim()
 
 	shift
 	mkfifo "$tmp/$name.in" "$tmp/$name.out"
-	command victim "$@" <"$tmp/$name.in" >"$tmp/$name.out" &
+	"$here/build/lib/victim" "$@" <"$tmp/$name.in" >"$tmp/$name.out" &
 	victim_pid[$name]=$!
 	echo $! >>"$tmp/pids"
 	exec {in}>"$tmp/$name.in" {out}<"$tmp/$name.out"
@@ -250,54 +239,45 @@ tell()
 	esac
 }
 
-# background COMMAND…: ends with the test; its pid is $!
+# background HOST COMMAND…: ends with the test; $! is its very pid, so no functions
 background()
 {
-	"$@" &
+	local ns=$1
+
+	shift
+	if [ -n "$ns" ]; then
+		nsenter --net=/run/netns/"$ns" "$@" &
+	else
+		env "$@" &
+	fi
 	echo $! >>"$tmp/pids"
 }
 
 # ---- regions ----
 
-# field HOST NAME JQ [ROLE]: of a region
+# field HOST NAME FIELD [ROLE]: of a region; see lib/region.c
 field()
+{
+	region "$1" "$2" "${4-source}" get "$3"
+}
+
+# json HOST NAME JQ [ROLE]: the same from memsyncctl
+json()
 {
 	at "$1" memsyncctl -j show | jq -r --arg name "$2" --arg role "${4-source}" \
 		".[] | select(.name == \$name and .role == \$role) | $3"
 }
 
-stat_of()
-{
-	field "$1" "$2" ".stats.$3" "${4-source}"
-}
-
-is_in_state()
-{
-	[ "$(field "$1" "$2" .state "${4-source}")" = "$3" ]
-}
-
-# wait_state HOST NAME STATE [ROLE]: by events
+# wait_state HOST NAME STATE [ROLE]
 wait_state()
 {
-	local host=$1 name=$2 state=$3 role=${4-source} end=$((SECONDS + patience)) fd pid line
-
-	exec {fd}< <(at "$host" memsyncctl monitor 2>&1 & echo $! && wait)
-	read -r pid <&"$fd"
-	echo "$pid" >>"$tmp/pids"
-	until is_in_state "$host" "$name" "$state" "$role"; do
-		[ $SECONDS -lt $end ] ||
-			fail "$role $name is $(field "$host" "$name" .state "$role"), not $state"
-		read -r -t 5 line <&"$fd" || true
-	done
-	: "${line-}"
-	kill "$pid" 2>/dev/null || true
-	exec {fd}<&-
+	region "$1" "$2" "${4-source}" wait "$3" "$patience"
 }
 
 # has_region HOST NAME ROLE
 has_region()
 {
-	[ -n "$(field "$1" "$2" .id "$3")" ]
+	field "$1" "$2" id "$3"
 }
 
 # receive HOST NAME [OPTIONS…]: in the background; returns once it is there; pid $!
@@ -306,23 +286,20 @@ receive()
 	local host=$1 name=$2
 
 	shift 2
-	background at "$host" memsyncctl receive --name "$name" "$@"
+	background "$host" memsyncctl receive --name "$name" "$@"
 	wait_for has_region "$host" "$name" sink
 }
 
 # has_applied HOST NAME PAGES: so many pages, or more, at this sink
 has_applied()
 {
-	[ "$(stat_of "$1" "$2" applied_pages sink)" -ge "$3" ]
+	[ "$(field "$1" "$2" applied_pages sink)" -ge "$3" ]
 }
 
 # spans HOST NAME ROLE: START LENGTH, a line each, in the order of the replica
 spans()
 {
-	field "$1" "$2" '.ranges | sort_by(.offset)[] | "\(.start) \(.end)"' "$3" |
-	while read -r start end; do
-		echo "$start $((end - start))"
-	done
+	region "$1" "$2" "$3" spans
 }
 
 # compare HOST1 NAME1 HOST2 NAME2: every byte of a source with its replica
@@ -330,8 +307,8 @@ compare()
 {
 	local pid1 pid2 args=() start1 start2 length rest
 
-	pid1=$(field "$1" "$2" .pid source)
-	pid2=$(field "$3" "$4" .pid sink)
+	pid1=$(field "$1" "$2" pid source)
+	pid2=$(field "$3" "$4" pid sink)
 	while read -r start1 length start2 rest; do
 		same "$length" "$rest" "length of a range"
 		args+=("$start1" "$start2" "$length")
@@ -345,7 +322,7 @@ compare_file()
 {
 	local pid args=() start length offset=0
 
-	pid=$(field "$1" "$2" .pid source)
+	pid=$(field "$1" "$2" pid source)
 	while read -r start length; do
 		args+=("$start" "$offset" "$length")
 		offset=$((offset + length))

@@ -168,7 +168,7 @@ bpf()
 {
 	command -v bpftrace >/dev/null || skip "no bpftrace here"
 	start
-	background bpftrace -e "fentry:$fn { @ = count(); }" >"$tmp/bpf" 2>&1
+	background '' bpftrace -e "fentry:$fn { @ = count(); }" >"$tmp/bpf" 2>&1
 	wait_for grep -q Attaching "$tmp/bpf"
 	busy
 }

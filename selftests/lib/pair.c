@@ -80,35 +80,44 @@ const char *pair_net(struct memsync **ms)
 
 /* ---- source and sink ---- */
 
-/*
- * A process with the replica mapped, which ends with us. Not a fork of ours:
- * that would share the source's pages.
- */
-static const char *start_holder(struct pair *p)
+static const char *share_replica(struct pair *p, int *fd)
 {
-	int fd = memfd_create("replica", 0), out[2];
-	posix_spawn_file_actions_t actions;
-	char path[512], fd_arg[16];
-	char *argv[] = { "holder", fd_arg, NULL };
-	ssize_t n;
-	int err;
-
-	if (fd < 0 || ftruncate(fd, p->size) || pipe2(out, O_CLOEXEC))
+	*fd = memfd_create("replica", 0);
+	if (*fd < 0 || ftruncate(*fd, p->size))
 		return fail("memory for the replica: %m");
-	p->replica = mmap(NULL, p->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	p->replica = mmap(NULL, p->size, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
 	if (p->replica == MAP_FAILED)
 		return fail("mmap of the replica: %m");
+	/* What was there before must not look like a success. */
+	memset(p->replica, 0xa5, p->size);
+	return NULL;
+}
+
+/*
+ * A process with the replica mapped, or, if @fd is -1, private memory; it ends
+ * with us. Not a fork of ours: that would share the source's pages.
+ */
+static const char *start_holder(struct pair *p, int fd)
+{
+	posix_spawn_file_actions_t actions;
+	char path[512], fd_arg[16], size_arg[32];
+	char *argv[] = { "holder", fd_arg, size_arg, NULL };
+	int err, out[2];
+	ssize_t n;
+
+	if (pipe2(out, O_CLOEXEC))
+		return fail("pipe: %m");
 	n = readlink("/proc/self/exe", path, sizeof(path) - 32);
 	path[n > 0 ? n : 0] = 0;
 	if (strrchr(path, '/'))
 		strcpy(strrchr(path, '/'), "/../lib/holder");
 	snprintf(fd_arg, sizeof(fd_arg), "%d", fd);
+	snprintf(size_arg, sizeof(size_arg), "%zu", p->size);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
 	err = posix_spawn(&p->holder, path, &actions, NULL, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	close(out[1]);
-	close(fd);
 	if (!err && read(out[0], &p->replica_addr, sizeof(p->replica_addr)) !=
 	    sizeof(p->replica_addr))
 		err = ECHILD;
@@ -161,9 +170,10 @@ static const char *register_source(struct pair *p)
 }
 
 static const char *start(struct pair *p, struct memsync *ms, const char *name, pid_t pid,
-			 const struct memsync_range *ranges, size_t nr, bool fresh)
+			 const struct memsync_range *ranges, size_t nr, bool shared)
 {
-	const char *why;
+	const char *why = NULL;
+	int fd = -1;
 	size_t i;
 
 	memset(p, 0, sizeof(*p));
@@ -176,20 +186,20 @@ static const char *start(struct pair *p, struct memsync *ms, const char *name, p
 		p->size += ranges[i].end - ranges[i].start;
 	}
 	p->nr_ranges = nr;
-	why = start_holder(p);
-	if (why)
-		return why;
-	/* What was there before must not look like a success. */
-	if (!fresh)
-		memset(p->replica, 0xa5, p->size);
-	why = register_sink(p);
+	if (shared)
+		why = share_replica(p, &fd);
+	if (!why)
+		why = start_holder(p, fd);
+	close(fd);
+	if (!why)
+		why = register_sink(p);
 	return why ? why : register_source(p);
 }
 
 const char *pair_start_ranges(struct pair *p, struct memsync *ms, const char *name, pid_t pid,
 			      const struct memsync_range *ranges, size_t nr)
 {
-	return start(p, ms, name, pid, ranges, nr, false);
+	return start(p, ms, name, pid, ranges, nr, true);
 }
 
 const char *pair_start(struct pair *p, struct memsync *ms, pid_t pid, const void *addr,
@@ -197,15 +207,15 @@ const char *pair_start(struct pair *p, struct memsync *ms, pid_t pid, const void
 {
 	struct memsync_range range = { (uintptr_t)addr, (uintptr_t)addr + length, 0 };
 
-	return start(p, ms, "t", pid, &range, 1, false);
+	return start(p, ms, "t", pid, &range, 1, true);
 }
 
-const char *pair_start_fresh(struct pair *p, struct memsync *ms, pid_t pid, const void *addr,
+const char *pair_start_private(struct pair *p, struct memsync *ms, pid_t pid, const void *addr,
 			     size_t length)
 {
 	struct memsync_range range = { (uintptr_t)addr, (uintptr_t)addr + length, 0 };
 
-	return start(p, ms, "t", pid, &range, 1, true);
+	return start(p, ms, "t", pid, &range, 1, false);
 }
 
 void pair_stop(struct pair *p)
@@ -413,10 +423,10 @@ const char *pair_wait_state(struct pair *p, uint32_t id, enum memsync_region_sta
 
 /* ---- memory ---- */
 
-void *memory_new(size_t size)
+static void *map_aligned(size_t size, int flags)
 {
-	char *area = mmap(NULL, size + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			  -1, 0);
+	char *area = mmap(NULL, size + HUGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
 	char *start = (char *)(((uintptr_t)area + HUGE - 1) & ~(HUGE - 1));
 
 	if (area == MAP_FAILED)
@@ -427,6 +437,16 @@ void *memory_new(size_t size)
 		munmap(start + size, area + HUGE - start);
 	madvise(start, size, MADV_NOHUGEPAGE);
 	return start;
+}
+
+void *memory_new(size_t size)
+{
+	return map_aligned(size, 0);
+}
+
+void *memory_new_sparse(size_t size)
+{
+	return map_aligned(size, MAP_NORESERVE);
 }
 
 void *memory_new_huge(size_t size)

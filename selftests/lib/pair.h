@@ -72,9 +72,9 @@ const char *pair_start_ranges(struct pair *p, struct memsync *ms, const char *na
 			      const struct memsync_range *ranges, size_t nr);
 const char *pair_start(struct pair *p, struct memsync *ms, pid_t pid, const void *start,
 		       size_t length);
-/* The same, with a replica that nobody has touched: zeros. */
-const char *pair_start_fresh(struct pair *p, struct memsync *ms, pid_t pid, const void *start,
-			     size_t length);
+/* The same, with private memory that nobody has touched for a replica: not to be compared. */
+const char *pair_start_private(struct pair *p, struct memsync *ms, pid_t pid, const void *start,
+			       size_t length);
 void pair_stop(struct pair *p);
 
 /* A barrier, then every byte compared; the source does not write meanwhile. */
@@ -93,7 +93,9 @@ const char *pair_wait_state(struct pair *p, uint32_t id, enum memsync_region_sta
 
 /* Anonymous memory at a multiple of 2 MiB, or NULL. */
 void *memory_new(size_t size);
-/* The same, of huge pages if the kernel gives any. */
+/* More than there is, as long as little of it is touched. */
+void *memory_new_sparse(size_t size);
+/* The same as the first, of huge pages if the kernel gives any. */
 void *memory_new_huge(size_t size);
 /* The same every time for the same @seed; no page of it is zeros. */
 void memory_fill(void *start, size_t size, uint64_t seed);

@@ -37,7 +37,7 @@ bad_source()
 untouched()
 {
 	same 0 "$(tell b check 0 50)" "pages that differ"
-	same 0 "$(stat_of h1 b applied_pages sink)" "applied pages"
+	same 0 "$(field h1 b applied_pages sink)" "applied pages"
 }
 
 not_memsync()
@@ -137,9 +137,9 @@ bad_sink()
 	h1 memsyncctl register --pid "${victim_pid[a]}" --addr "${victim_ranges[a]}" \
 		--name a --peer 127.0.0.1:7500
 	wait_state h1 a disconnected
-	echo "# $1: $(field h1 a .reason)"
-	field h1 a .reason | grep -qi -e "$2" || fail "$1: no $2"
-	if field h1 a .reason | grep -q '[[:cntrl:]]'; then
+	echo "# $1: $(field h1 a reason)"
+	field h1 a reason | grep -qi -e "$2" || fail "$1: no $2"
+	if field h1 a reason | grep -q '[[:cntrl:]]'; then
 		fail "control characters are shown"
 	fi
 	refused 4 'not reached' h1 memsyncctl sync a --timeout 0.3
@@ -162,7 +162,7 @@ nobody_listens()
 	h1 memsyncctl register --pid "${victim_pid[a]}" --addr "${victim_ranges[a]}" \
 		--name a --peer 127.0.0.1:7500
 	wait_state h1 a disconnected
-	field h1 a .reason | grep -qi 'refused'
+	field h1 a reason | grep -qi 'refused'
 	# The name of the sink is right from the moment that somebody does
 	h1 memsyncctl listen 127.0.0.1:7500
 	receive h1 a
@@ -200,12 +200,12 @@ no_route()
 	h1 memsyncctl register --pid "${victim_pid[a]}" --addr "${victim_ranges[a]}" \
 		--name a --peer 10.77.0.1 --plaintext
 	wait_state h1 a disconnected
-	field h1 a .reason | grep -qi 'unreachable'
+	field h1 a reason | grep -qi 'unreachable'
 	h1 memsyncctl unregister a
 	h1 memsyncctl register --pid "${victim_pid[a]}" --addr "${victim_ranges[a]}" \
 		--name a --peer 10.9.0.77 --plaintext
 	wait_state h1 a disconnected
-	field h1 a .reason | grep -qi 'unreachable\|no answer'
+	field h1 a reason | grep -qi 'unreachable\|no answer'
 }
 
 run not_memsync bad_hellos bad_frames slow_ones half_a_frame recovery nobody_listens bad_sinks \

@@ -143,7 +143,7 @@ too_large()
 	receive h1 a --max-size 4M
 	source_of a 8M --peer 127.0.0.1
 	wait_state h1 a disconnected
-	field h1 a .reason | grep -q 4194304
+	field h1 a reason | grep -q 4194304
 	h1 memsyncctl unregister a
 	h1 memsyncctl register --pid "${victim_pid[a]}" --name a --peer 127.0.0.1 \
 		--addr "${victim_ranges[a]%-*}+4M"
@@ -162,10 +162,10 @@ another_geometry()
 	for sizes in 8M 1M,8M 9M 8M,1M,4K 8M,2M; do
 		source_of "s$sizes" "$sizes" --peer 127.0.0.1/a
 		wait_state h1 "s$sizes" disconnected
-		field h1 "s$sizes" .reason | grep -qi 'geometry\|ranges'
+		field h1 "s$sizes" reason | grep -qi 'geometry\|ranges'
 		h1 memsyncctl unregister "s$sizes"
 	done
-	same 0 "$(field h1 a .stats.applied_pages sink)" "applied pages"
+	same 0 "$(field h1 a applied_pages sink)" "applied pages"
 }
 
 a_second_source()
@@ -177,7 +177,7 @@ a_second_source()
 	equal a h1 a h1 a
 	source_of b 4M --peer 127.0.0.1/a
 	wait_state h1 b disconnected
-	field h1 b .reason | grep -qi 'another source'
+	field h1 b reason | grep -qi 'another source'
 	# The first one goes on
 	busy a h1 a h1 a
 	h1 memsyncctl unregister a
@@ -192,7 +192,7 @@ no_such_sink()
 	h1 memsyncctl listen
 	source_of a 4M --peer 127.0.0.1/nobody
 	wait_state h1 a disconnected
-	field h1 a .reason | grep -qi 'no sink named nobody'
+	field h1 a reason | grep -qi 'no sink named nobody'
 	receive h1 nobody
 	wait_state h1 a synced
 	equal a h1 a h1 nobody
@@ -229,7 +229,7 @@ the_target_unmaps()
 	tell b unmap 0 100 50
 	tell a write 0 120 5
 	wait_state h1 a disconnected
-	field h1 a .reason | grep -qi 'memory at 0x'
+	field h1 a reason | grep -qi 'memory at 0x'
 	same 0 "$(tell a check 0 1 | awk '{ print $1 > 1 }')" "more than one page differs"
 	tell b map 0 100 50
 	wait_state h1 a synced
@@ -250,7 +250,7 @@ verified()
 	h1 memsyncctl verify a
 	same 0 "$(h1 memsyncctl -j verify a | jq .different)" different
 	# Behind its back
-	pid=$(field h1 a .pid sink)
+	pid=$(field h1 a pid sink)
 	read -r start _ < <(spans h1 a sink)
 	printf x | dd of="/proc/$pid/mem" bs=1 seek=$((start + 0x123456)) conv=notrunc status=none
 	status=0

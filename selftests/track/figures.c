@@ -54,13 +54,12 @@ TEST_F(figures, bytes_per_dirty_page)
 TEST_F(figures, bytes_for_zeros)
 {
 	size_t size = sized(1024 * MIB, 128 * MIB);
-	unsigned char *area = memory_new(size);
+	unsigned char *area = memory_new_sparse(size);
 	struct memsync_stats stats;
 	struct pair pair;
 
 	ASSERT_NE(NULL, area);
-	memset(&pair, 0, sizeof(pair));
-	ASSERT_OK(pair_start_fresh(&pair, self->ms, getpid(), area, size));
+	ASSERT_OK(pair_start_private(&pair, self->ms, getpid(), area, size));
 	ASSERT_OK(pair_sync(&pair));
 	stats = pair_stats(&pair);
 	TH_LOG("%lu zero pages, %lu bytes", stats.zero_pages, stats.shipped_bytes);
@@ -92,11 +91,11 @@ TEST_F(figures, bytes_for_written_zeros)
 TEST_F(figures, memory_for_tracking)
 {
 	size_t size = sized(1024 * MIB, 256 * MIB);
-	unsigned char *area = memory_new(size);
+	unsigned char *area = memory_new_sparse(size);
 	struct pair pair;
 
 	ASSERT_NE(NULL, area);
-	ASSERT_OK(pair_start_fresh(&pair, self->ms, getpid(), area, size));
+	ASSERT_OK(pair_start_private(&pair, self->ms, getpid(), area, size));
 	ASSERT_OK(pair_sync(&pair));
 	memory_fill(area, MIB, 1);
 	ASSERT_OK(pair_sync(&pair));

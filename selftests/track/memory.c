@@ -6,8 +6,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -456,6 +458,42 @@ TEST_F(memory, replaced_by_a_shared_mapping)
 	ASSERT_OK(pair_wait_state(&self->pair, self->pair.source, MEMSYNC_REGION_GONE, reason,
 				  sizeof(reason)));
 	EXPECT_NE(NULL, strstr(reason, "shared"));
+}
+
+/* Pages then appear with no fault; so it is equal, or nobody is told that it is. */
+TEST_F(memory, filled_through_userfaultfd)
+{
+	unsigned char *start = self->area + 6 * MIB, content[PAGE];
+	struct uffdio_register reg = {
+		.range = { .start = (uintptr_t)start, .len = MIB },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)start + 5 * PAGE,
+		.src = (uintptr_t)content,
+		.len = PAGE,
+	};
+	struct uffdio_api api = { .api = UFFD_API };
+	char reason[MEMSYNC_REASON_MAX + 1];
+	int fd;
+
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	ASSERT_EQ(0, madvise(start, MIB, MADV_DONTNEED));
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	memory_fill(content, PAGE, 66);
+	fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ioctl(fd, UFFDIO_API, &api));
+	ASSERT_EQ(0, ioctl(fd, UFFDIO_REGISTER, &reg));
+	ASSERT_EQ(0, ioctl(fd, UFFDIO_COPY, &copy));
+	if (pair_sync(&self->pair)) {
+		ASSERT_OK(pair_wait_state(&self->pair, self->pair.source, MEMSYNC_REGION_GONE,
+					  reason, sizeof(reason)));
+		EXPECT_NE(NULL, strstr(reason, "userfaultfd"));
+		return;
+	}
+	close(fd);
+	ASSERT_OK(pair_compare(&self->pair));
 }
 
 TEST_HARNESS_MAIN
