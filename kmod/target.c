@@ -40,7 +40,7 @@ int memsync_target_get(struct memsync_conn *conn)
 	if (!mmget_not_zero(mm))
 		return process_gone(conn);
 	kthread_use_mm(mm);
-	/* A fault may wait for a file system or a userfaultfd of somebody's: for ever, but for this. */
+	/* a fault may wait for somebody's file system or userfaultfd: for ever, but for this */
 	allow_kernel_signal(SIGKILL);
 	if (!memsync_thread_stopping(&conn->thread))
 		return 0;
@@ -186,7 +186,7 @@ static int write_zeros(struct memsync_conn *conn)
 	for (i = 0; i < le32_to_cpu(w->nr_descs) && !err; i++)
 		if (w->descs[i].flags)
 			err = walk_pages(conn, le64_to_cpu(w->descs[i].offset),
-					    le32_to_cpu(w->descs[i].nr), 0, write_zero);
+					 le32_to_cpu(w->descs[i].nr), 0, write_zero);
 	return err;
 }
 
@@ -249,5 +249,5 @@ static int compare(struct memsync_conn *conn, u64 offset, unsigned long addr, u6
 int memsync_target_compare(struct memsync_conn *conn, const struct memsync_wire_digest_run *run)
 {
 	return walk_pages(conn, le64_to_cpu(run->offset), le32_to_cpu(run->nr),
-			     le64_to_cpu(run->sum), compare);
+			  le64_to_cpu(run->sum), compare);
 }
