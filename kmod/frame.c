@@ -264,6 +264,30 @@ static int check_silence(struct memsync_tcp *tcp, struct memsync_wire_fault *fau
 	return 0;
 }
 
+/* What speaks another protocol may wait for an answer long before it has sent a header. */
+static int check_beginning(struct memsync_tcp *tcp, struct memsync_wire_fault *fault)
+{
+	__le32 magic;
+	int err;
+
+	err = peek_queue(tcp, 0, &magic, sizeof(magic));
+	if (!err && !memsync_wire_check_magic(magic, fault))
+		err = -EPROTO;
+	return err;
+}
+
+/* The header is not all there. */
+static int look_at_part(struct memsync_tcp *tcp, int inq, struct memsync_wire_fault *fault)
+{
+	int err = 0;
+
+	if (inq >= (int)sizeof(__le32)) {
+		err = check_beginning(tcp, fault);
+		memsync_tcp_want(tcp, sizeof(tcp->head));
+	}
+	return err ?: check_silence(tcp, fault);
+}
+
 /* One step towards a whole frame: 1 when it is there, 0 when more must arrive. */
 static int look(struct memsync_tcp *tcp, u32 types, struct memsync_wire_fault *fault)
 {
@@ -275,8 +299,8 @@ static int look(struct memsync_tcp *tcp, u32 types, struct memsync_wire_fault *f
 		tcp->started = jiffies | 1;
 
 	if (!tcp->has_head) {
-		if (inq < sizeof(tcp->head))
-			return check_silence(tcp, fault);
+		if (inq < (int)sizeof(tcp->head))
+			return look_at_part(tcp, inq, fault);
 		err = peek_queue(tcp, 0, &tcp->head, sizeof(tcp->head));
 		if (err)
 			return err;

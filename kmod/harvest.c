@@ -94,7 +94,8 @@ static bool has_excess_refs(struct folio *folio, unsigned int own)
 
 static bool same_folio(const struct memsync_piece *piece, const struct folio *folio)
 {
-	return piece->page && piece->page != MEMSYNC_PAGE_ELSEWHERE && page_folio(piece->page) == folio;
+	return piece->page && piece->page != MEMSYNC_PAGE_ELSEWHERE &&
+	       page_folio(piece->page) == folio;
 }
 
 /* What may be written through a reference stays dirty. */

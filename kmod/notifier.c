@@ -82,13 +82,16 @@ static void mark_missing(struct memsync_mm *m, unsigned long start, unsigned lon
 		memsync_track_mark_bitmap(track, start, missing);
 }
 
+static bool in_one_block(const struct mmu_notifier_range *range)
+{
+	return range->start >> MEMSYNC_BLOCK_SHIFT == (range->end - 1) >> MEMSYNC_BLOCK_SHIFT;
+}
+
 static void mark_removed(struct memsync_mm *m, const struct mmu_notifier_range *range)
 {
-	unsigned long last = range->end - 1;
 	struct memsync_track *track;
 
-	if (range->event == MMU_NOTIFY_CLEAR &&
-	    range->start >> MEMSYNC_BLOCK_SHIFT == last >> MEMSYNC_BLOCK_SHIFT) {
+	if (range->event == MMU_NOTIFY_CLEAR && in_one_block(range)) {
 		mark_missing(m, range->start, range->end);
 		return;
 	}
@@ -96,11 +99,24 @@ static void mark_removed(struct memsync_mm *m, const struct mmu_notifier_range *
 		memsync_track_mark_range(track, range->start, range->end);
 }
 
-/* Fork, folio_mkclean() and clear_refs only ever take the right to write. */
-static bool may_add_writable(const struct mmu_notifier_range *range)
+/*
+ * Fork, folio_mkclean() and clear_refs only ever take the right to write. So do
+ * those who clear entries and leave the page table (reclaim, migration, KSM, the
+ * splitting of a huge page), or they are faults, which hint. Collapse takes the
+ * table away, and makes a huge page writable after the end. To look where there
+ * is no need would make dirty what reclaim takes next.
+ */
+static bool may_add_writable(const struct memsync_mm *m, const struct mmu_notifier_range *range)
 {
-	return range->event != MMU_NOTIFY_PROTECTION_PAGE &&
-	       range->event != MMU_NOTIFY_SOFT_DIRTY;
+	switch (range->event) {
+	case MMU_NOTIFY_PROTECTION_PAGE:
+	case MMU_NOTIFY_SOFT_DIRTY:
+		return false;
+	case MMU_NOTIFY_CLEAR:
+		return !in_one_block(range) || !memsync_pgwalk_has_table(m->mm, range->start);
+	default:
+		return true;
+	}
 }
 
 static void invalidate_end(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
@@ -114,7 +130,7 @@ static void invalidate_end(struct mmu_notifier *mn, const struct mmu_notifier_ra
 		memsync_track_promote(track, range->start, range->end);
 	if (removes_content(range))
 		mark_removed(m, range);
-	if (may_add_writable(range))
+	if (may_add_writable(m, range))
 		list_for_each_entry_rcu(track, &m->tracks, node)
 			memsync_track_look_range(track, range->start, range->end);
 	rcu_read_unlock();

@@ -66,6 +66,18 @@ void memsync_pgwalk_unlock(struct memsync_ptes *ptes)
 	rcu_read_unlock();
 }
 
+/* Is there a page table for @addr, neither nothing nor a huge page? An answer for now. */
+bool memsync_pgwalk_has_table(struct mm_struct *mm, unsigned long addr)
+{
+	pmd_t *pmd, pmdval;
+
+	rcu_read_lock();
+	pmd = memsync_pgwalk_pmd(mm, addr);
+	pmdval = pmd ? pmdp_get_lockless(pmd) : __pmd(0);
+	rcu_read_unlock();
+	return !pmd_none(pmdval) && !memsync_pmd_is_huge(pmdval);
+}
+
 /* A read may have put the zero page where content was removed a moment ago. */
 static bool is_empty(pte_t pte)
 {

@@ -59,7 +59,7 @@ void memsync_tcp_adopt(struct memsync_tcp *tcp, struct socket *sock)
 	tcp->sent = jiffies;
 	tcp->heard = jiffies;
 	tcp->rcv_nxt = 0;
-	tcp->need = sizeof(struct memsync_wire_header);
+	tcp->need = sizeof(__le32);	/* the first frame's magic */
 	tcp->has_head = false;
 	tcp->started = 0;
 	tcp->broken = false;

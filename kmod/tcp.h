@@ -16,8 +16,8 @@ struct socket;
 
 #define MEMSYNC_TCP_CONNECT	(5 * HZ)
 #define MEMSYNC_TCP_PING	HZ		/* nothing sent for so long: send a PING */
-#define MEMSYNC_TCP_SILENCE	(6 * HZ)	/* nothing heard for so long: it is dead */
-#define MEMSYNC_TCP_FRAME	(10 * HZ)	/* from a frame's first byte to its last */
+#define MEMSYNC_TCP_SILENCE	(15 * HZ)	/* nothing heard for so long: it is dead */
+#define MEMSYNC_TCP_FRAME	(20 * HZ)	/* from a frame's first byte to its last */
 #define MEMSYNC_TCP_IN_FLIGHT	(4 << 20)	/* bytes, sent and not acknowledged */
 
 /**

@@ -105,13 +105,20 @@ static u32 longest(unsigned int type, u32 page_size)
 	return max;
 }
 
+bool memsync_wire_check_magic(__le32 magic, struct memsync_wire_fault *fault)
+{
+	if (le32_to_cpu(magic) != MEMSYNC_WIRE_MAGIC)
+		return malformed(fault, "not a memsync frame");
+	return true;
+}
+
 bool memsync_wire_check_header(const struct memsync_wire_header *h, u32 types, u64 seq,
 			       u32 page_size, struct memsync_wire_fault *fault)
 {
 	u32 length = le32_to_cpu(h->length);
 
-	if (le32_to_cpu(h->magic) != MEMSYNC_WIRE_MAGIC)
-		return malformed(fault, "not a memsync frame");
+	if (!memsync_wire_check_magic(h->magic, fault))
+		return false;
 	if (h->version < MEMSYNC_WIRE_MIN || h->version > MEMSYNC_WIRE_MAX)
 		return refuse(fault, MEMSYNC_WIRE_VERSION, "wire version not supported");
 	if (h->type == 0 || h->type >= __MEMSYNC_WIRE_TYPES)

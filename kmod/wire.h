@@ -222,6 +222,9 @@ void memsync_wire_header_fill(struct memsync_wire_header *h, enum memsync_wire_t
 bool memsync_wire_check_header(const struct memsync_wire_header *h, u32 types, u64 seq,
 			       u32 page_size, struct memsync_wire_fault *fault);
 
+/* The same for a header's first bytes, while the rest is still to come. */
+bool memsync_wire_check_magic(__le32 magic, struct memsync_wire_fault *fault);
+
 void memsync_wire_put_hello(struct memsync_wire_hello *w, const struct memsync_hello *hello);
 /* @hello is filled in as far as it was understood; names and versions are the caller's to judge. */
 bool memsync_wire_check_hello(const struct memsync_wire_hello *w, u32 page_size,

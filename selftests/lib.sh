@@ -109,6 +109,7 @@ clean_up()
 	for ns in $(netns); do
 		ip netns del "$ns"
 	done
+	awk -v tmp="$tmp/" 'index($2, tmp) == 1 { print $2 }' /proc/mounts | xargs -r umount -l
 	exit "$status"
 }
 

@@ -105,7 +105,7 @@ static void take_ack(struct answer *a, const struct nlmsghdr *nlh)
 	}
 }
 
-/* Sends, and reads until the acknowledgement, or the end of a dump. */
+/* Sends, and reads until the kernel's answer, or the end of a dump. */
 static int talk(int fd, struct message *m, struct answer *a)
 {
 	static unsigned char buf[65536] __attribute__((aligned(8)));
@@ -605,7 +605,8 @@ TEST_F(netlink, random)
 		memory_fill(data, sizeof(data) & ~7, random_next(&seed));
 		length = random_next(&seed) % sizeof(data);
 		if (random_next(&seed) % 2) {
-			put(&self->msg, random_next(&seed) % (MEMSYNC_A_MAX + 2), data, length % 20);
+			put(&self->msg, random_next(&seed) % (MEMSYNC_A_MAX + 2), data,
+			    length % 20);
 			put(&self->msg, random_next(&seed) % (MEMSYNC_A_MAX + 2), data, length % 9);
 		} else {
 			memcpy(self->msg.payload, data, length);

@@ -90,8 +90,8 @@ int main(int argc, char **argv)
 	int i, err = 0;
 
 	if (argc < 6 || (argc - 6) % 3) {
-		fprintf(stderr, "usage: %s PID1 ADDR1 PID2|FILE ADDR2 LENGTH [ADDR1 ADDR2 LENGTH]...\n",
-			argv[0]);
+		fprintf(stderr, "usage: %s PID1 %s\n", argv[0],
+			"ADDR1 PID2|FILE ADDR2 LENGTH [ADDR1 ADDR2 LENGTH]...");
 		return 2;
 	}
 	if (open_memory(&a, argv[1]) || open_memory(&b, argv[3]))

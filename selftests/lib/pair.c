@@ -211,7 +211,7 @@ const char *pair_start(struct pair *p, struct memsync *ms, pid_t pid, const void
 }
 
 const char *pair_start_private(struct pair *p, struct memsync *ms, pid_t pid, const void *addr,
-			     size_t length)
+			       size_t length)
 {
 	struct memsync_range range = { (uintptr_t)addr, (uintptr_t)addr + length, 0 };
 

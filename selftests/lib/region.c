@@ -2,10 +2,10 @@
 /*
  * For the shell tests, which would spend their time in jq:
  *
- * region HOST NAME ROLE get FIELD	prints it; nothing if there is no such region
- * region HOST NAME ROLE wait STATE S	by events, at most S seconds
- * region HOST NAME ROLE spans		START LENGTH of each range, in order of the replica
- * region HOST clear			unregisters all, and takes no more connections
+ *	region HOST NAME ROLE get FIELD	prints it; nothing if there is none
+ *	region HOST NAME ROLE wait STATE S	by events, at most S seconds
+ *	region HOST NAME ROLE spans		START LENGTH of each range, in order of the replica
+ *	region HOST clear			unregisters all, and takes no more connections
  *
  * HOST is a network namespace of ip-netns(8), or "".
  */
@@ -56,7 +56,7 @@ static int get(const char *field)
 	const struct {
 		const char *name;
 		uint64_t value;
-	} numbers[] = {
+	} numbers[] = {		/* up to the one without a name */
 		{ "id", r ? r->id : 0 },
 		{ "pid", r ? r->pid : 0 },
 		{ "pages", r ? r->pages : 0 },
@@ -68,8 +68,8 @@ static int get(const char *field)
 		{ "shipped_bytes", r ? r->stats.shipped_bytes : 0 },
 		{ "applied_pages", r ? r->stats.applied_pages : 0 },
 		{ "reconnects", r ? r->stats.reconnects : 0 },
-	};
-	size_t i;
+		{ }
+	}, *n;
 
 	if (!r)
 		return 1;
@@ -77,9 +77,9 @@ static int get(const char *field)
 		return puts(memsync_region_state_name(r->state)) < 0;
 	if (!strcmp(field, "reason"))
 		return puts(r->reason) < 0;
-	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		if (!strcmp(field, numbers[i].name))
-			return printf("%" PRIu64 "\n", numbers[i].value) < 0;
+	for (n = numbers; n->name; n++)
+		if (!strcmp(field, n->name))
+			return printf("%" PRIu64 "\n", n->value) < 0;
 	fprintf(stderr, "region: no field %s\n", field);
 	return 2;
 }

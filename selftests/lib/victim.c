@@ -13,7 +13,9 @@
  *	dontneed RANGE PAGE NR
  *	unmap RANGE PAGE NR	in the middle or at an end
  *	map RANGE PAGE NR	fresh memory over what is there
- *	run THREADS		write at random everywhere until stop
+ *	run THREADS		write at random everywhere until stop, each thread
+ *				some ten thousand times a second
+ *	run-in RANGE THREADS	the same in one range
  *	stop			answers how many writes were made
  *	faults			answers how many minor faults there were
  *	touch RANGE		adds one to every page; answers minor faults taken
@@ -45,6 +47,7 @@ static struct range ranges[MAX_RANGES];
 static unsigned int nr_ranges;
 static pthread_t threads[MAX_THREADS];
 static unsigned int nr_threads;
+static struct range *only;	/* where they write; NULL: everywhere */
 static atomic_bool stopping;
 static atomic_ulong writes;
 
@@ -96,7 +99,8 @@ static void allocate(char *sizes, bool huge)
 
 		r->size = parse_size(size);
 		/* With a hole behind it, so that ranges are mappings of their own. */
-		area = mmap(NULL, r->size + 2 * HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		area = mmap(NULL, r->size + 2 * HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
 		if (area == MAP_FAILED) {
 			perror("mmap");
 			exit(1);
@@ -114,17 +118,19 @@ static void *write_at_random(void *arg)
 
 	while (!atomic_load_explicit(&stopping, memory_order_relaxed)) {
 		uint64_t n = random_next(&state);
-		struct range *r = &ranges[n % nr_ranges];
+		struct range *r = only ? only : &ranges[n % nr_ranges];
 
 		r->start[(n >> 8) % r->size] = n >> 3;
-		done++;
+		if (++done % 8 == 0)
+			usleep(300);
 	}
 	atomic_fetch_add(&writes, done);
 	return NULL;
 }
 
-static void run(unsigned int nr)
+static void run(unsigned int nr, struct range *in)
 {
+	only = in;
 	atomic_store(&stopping, false);
 	for (nr_threads = 0; nr_threads < nr && nr_threads < MAX_THREADS; nr_threads++)
 		pthread_create(&threads[nr_threads], NULL, write_at_random,
@@ -194,7 +200,9 @@ static int obey(const char *command, unsigned long *answer, const unsigned long 
 	} else if (!strcmp(command, "map")) {
 		return map(start, length);
 	} else if (!strcmp(command, "run")) {
-		run(arg[0]);
+		run(arg[0], NULL);
+	} else if (!strcmp(command, "run-in")) {
+		run(arg[1], r);
 	} else if (!strcmp(command, "stop")) {
 		*answer = stop();
 	} else if (!strcmp(command, "faults")) {
@@ -229,9 +237,8 @@ int main(int argc, char **argv)
 		unsigned long arg[3] = { }, answer;
 		char command[32] = "";
 
-		sscanf(line, "%31s %li %li %li", command, (long *)&arg[0], (long *)&arg[1],
-		       (long *)&arg[2]);
-		if (obey(command, &answer, arg))
+		if (sscanf(line, "%31s %li %li %li", command, (long *)&arg[0], (long *)&arg[1],
+			   (long *)&arg[2]) < 1 || obey(command, &answer, arg))
 			printf("error: %s\n", strerror(errno));
 		else if (answer != -1UL)
 			printf("%lu\n", answer);

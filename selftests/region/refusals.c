@@ -265,7 +265,8 @@ TEST_F(refusals, kernel_half)
 						     kernel + PAGE));
 	/* From the last user page into nowhere. */
 	EXPECT_NE(0, try_register(self->ms, "t", getpid(), 0x7ffffffff000, 0x800000000000));
-	EXPECT_NE(0, try_register(self->ms, "t", getpid(), 0x7fffffffe000, 0x7fffffffffff & ~0xfff));
+	EXPECT_NE(0, try_register(self->ms, "t", getpid(), 0x7fffffffe000,
+				  0x7fffffffffff & ~0xfff));
 }
 
 TEST_F(refusals, unmapped)
@@ -400,7 +401,8 @@ TEST_F(refusals, exits_meanwhile)
 TEST_F(refusals, names)
 {
 	static const char * const bad[] = {
-		"", " ", "a b", "a/b", "tab\t", "line\n", "\x1b[2J", "umlaut-\xc3\xa4", "a%n", "a:b",
+		"", " ", "a b", "a/b", "tab\t", "line\n", "\x1b[2J", "umlaut-\xc3\xa4",
+		"a%n", "a:b",
 	};
 	uint64_t at = (uintptr_t)self->area;
 	char longest[65], name[301];

@@ -26,6 +26,7 @@ struct writer {
  * @gate: all writers and the test meet here
  * @running: write, or come to the gate
  * @ending: after the gate, leave
+ * @rest: microseconds after each write; without, they outrun any network
  * @size: of the memory
  * @pair: whose source it is
  * @writers: each has a stripe to compare, and all of the memory to write
@@ -34,6 +35,7 @@ struct race {
 	pthread_barrier_t gate;
 	atomic_bool running;
 	atomic_bool ending;
+	unsigned int rest;
 	unsigned char *area;
 	size_t size;
 	struct pair *pair;
@@ -52,6 +54,8 @@ static void write_at_random(struct writer *w)
 			*(uint64_t *)(r->area + (n >> 16) % r->size / 8 * 8) = n;
 		else
 			memset(r->area + (n >> 16) % (r->size / PAGE - 8) * PAGE, n >> 8, 8 * PAGE);
+		if (r->rest)
+			usleep(r->rest);
 	}
 }
 
@@ -176,7 +180,10 @@ TEST_F(race, barriers)
 {
 	unsigned int i;
 
-	for (i = 0; i < sized(30, 10); i++)
+	for (i = 0; i < sized(6, 3); i++)
+		ASSERT_OK(race_round(&self->race, barriers));
+	self->race.rest = 100;
+	for (i = 0; i < sized(12, 6); i++)
 		ASSERT_OK(race_round(&self->race, barriers));
 }
 
@@ -196,6 +203,7 @@ TEST_F(race, forks)
 {
 	unsigned int i;
 
+	self->race.rest = 50;
 	for (i = 0; i < sized(20, 8); i++)
 		ASSERT_OK(race_round(&self->race, forks));
 }
@@ -219,6 +227,7 @@ TEST_F(race, dropped_memory)
 {
 	unsigned int i;
 
+	self->race.rest = 50;
 	for (i = 0; i < sized(20, 8); i++)
 		ASSERT_OK(race_round(&self->race, drops));
 }
@@ -240,6 +249,7 @@ TEST_F(race, collapses_and_soft_dirty)
 {
 	unsigned int i;
 
+	self->race.rest = 50;
 	madvise(self->area, self->size, MADV_HUGEPAGE);
 	for (i = 0; i < sized(10, 5); i++)
 		ASSERT_OK(race_round(&self->race, merges));
@@ -256,6 +266,7 @@ TEST_F(race, compaction)
 {
 	unsigned int i;
 
+	self->race.rest = 50;
 	for (i = 0; i < sized(10, 5); i++)
 		ASSERT_OK(race_round(&self->race, compacts));
 }
@@ -280,11 +291,14 @@ static void *count_up(void *arg)
 {
 	struct counter *c = arg;
 	uint64_t seed = c->first;
+	unsigned int written = 0;
 
 	while (!atomic_load(c->stop)) {
 		unsigned int nr = random_next(&seed) % (COUNTERS / THREADS) * THREADS + c->first;
 
 		atomic_fetch_add(counter_at(c->area, nr), 1);
+		if (++written % 4 == 0)
+			usleep(100);
 	}
 	return NULL;
 }
@@ -307,7 +321,7 @@ TEST(race_without_a_stop)
 		counters[i] = (struct counter) { .area = area, .first = i, .stop = &stop };
 		pthread_create(&counters[i].thread, NULL, count_up, &counters[i]);
 	}
-	for (round = 0; round < sized(60, 20); round++) {
+	for (round = 0; round < sized(30, 15); round++) {
 		for (i = 0; i < COUNTERS; i++)
 			before[i] = atomic_load(counter_at(area, i));
 		EXPECT_OK(pair_sync(&pair));
@@ -315,8 +329,8 @@ TEST(race_without_a_stop)
 			unsigned long there = atomic_load(counter_at(pair.replica, i));
 
 			if (there < before[i])
-				TH_LOG("round %u, page %u: %lu before the barrier, %lu there", round,
-				       i, before[i], there);
+				TH_LOG("round %u, page %u: %lu before the barrier, %lu there",
+				       round, i, before[i], there);
 			EXPECT_LE(before[i], there);
 			EXPECT_LE(there, atomic_load(counter_at(area, i)));
 		}
@@ -351,6 +365,7 @@ TEST(race_big)
 	ASSERT_OK(pair_net(&ms));
 	ASSERT_OK(pair_start(&pair, ms, getpid(), area, size));
 	race_start(&race, area, size, &pair);
+	race.rest = 300;
 	for (round = 0; round < rounds && !_metadata->exit_code; round++)
 		EXPECT_OK(race_round(&race, a_while));
 	race_end(&race);

@@ -178,8 +178,8 @@ TEST_F(several, processes)
 	for (i = 0; i < ARRAY_SIZE(victims); i++) {
 		snprintf(name, sizeof(name), "p%u", i);
 		ASSERT_TRUE(victim_start(&victims[i], area, size));
-		ASSERT_OK(pair_start_ranges(&victims[i].pair, self->ms, name, victims[i].pid, &range,
-					    1));
+		ASSERT_OK(pair_start_ranges(&victims[i].pair, self->ms, name, victims[i].pid,
+					    &range, 1));
 	}
 	for (round = 0; round < 5; round++) {
 		for (i = 0; i < ARRAY_SIZE(victims); i++)
