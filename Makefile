@@ -62,12 +62,9 @@ install: all
 
 uninstall:
 	$(need-kdir)
-	find $(DESTDIR)/lib/modules/$(release) -name 'memsync.ko*' -delete
+	rm -f $(DESTDIR)/lib/modules/$(release)/*/memsync.ko*
 	$(if $(DESTDIR),,depmod $(release))
-	cd $(DESTDIR)$(PREFIX) && rm -f include/memsync.h include/linux/memsync.h \
-		lib/libmemsync.a lib/libmemsync.so lib/libmemsync.so.* \
-		lib/pkgconfig/libmemsync.pc sbin/memsyncctl share/man/man8/memsyncctl.8 \
-		share/bash-completion/completions/memsyncctl
+	$(MAKE) -C userspace uninstall
 	$(if $(DESTDIR),,ldconfig)
 
 # What DKMS needs of the sources, where it looks for them

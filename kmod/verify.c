@@ -177,6 +177,11 @@ static int digest_page(struct memsync_peer *peer, struct memsync_wire_digest *w,
 	int err;
 
 	err = memsync_track_peek(peer->track, offset, &page);
+	if (err == -EFAULT || err == -ENOMEM) {
+		/* a mapping that comes and goes; the next pass says what is wrong with it */
+		(*changing)++;
+		return 0;
+	}
 	if (err)
 		return err;
 	sum = page_sum(page);

@@ -275,6 +275,12 @@ wait_state()
 	region "$1" "$2" "${4-source}" wait "$3" "$patience"
 }
 
+# reason_has HOST NAME PATTERN: why it is in its state; none while it tries again
+reason_has()
+{
+	field "$1" "$2" reason | grep -qi -e "$3"
+}
+
 # has_region HOST NAME ROLE
 has_region()
 {

@@ -129,7 +129,7 @@ recovery()
 # bad_sink HOW PATTERN: what the source says of it
 bad_sink()
 {
-	local pid
+	local pid reason
 
 	background h1 "$peer" serve 7500 "$1" >"$tmp/serve"
 	pid=$!
@@ -137,9 +137,11 @@ bad_sink()
 	h1 memsyncctl register --pid "${victim_pid[a]}" --addr "${victim_ranges[a]}" \
 		--name a --peer 127.0.0.1:7500
 	wait_state h1 a disconnected
-	echo "# $1: $(field h1 a reason)"
-	field h1 a reason | grep -qi -e "$2" || fail "$1: no $2"
-	if field h1 a reason | grep -q '[[:cntrl:]]'; then
+	wait_for reason_has h1 a .
+	reason=$(field h1 a reason)
+	echo "# $1: $reason"
+	grep -qi -e "$2" <<<"$reason" || fail "$1: no $2"
+	if grep -q '[[:cntrl:]]' <<<"$reason"; then
 		fail "control characters are shown"
 	fi
 	refused 4 'not reached' h1 memsyncctl sync a --timeout 0.3
@@ -162,7 +164,7 @@ nobody_listens()
 	h1 memsyncctl register --pid "${victim_pid[a]}" --addr "${victim_ranges[a]}" \
 		--name a --peer 127.0.0.1:7500
 	wait_state h1 a disconnected
-	field h1 a reason | grep -qi 'refused'
+	wait_for reason_has h1 a 'refused'
 	# The name of the sink is right from the moment that somebody does
 	h1 memsyncctl listen 127.0.0.1:7500
 	receive h1 a
@@ -200,12 +202,12 @@ no_route()
 	h1 memsyncctl register --pid "${victim_pid[a]}" --addr "${victim_ranges[a]}" \
 		--name a --peer 10.77.0.1 --plaintext
 	wait_state h1 a disconnected
-	field h1 a reason | grep -qi 'unreachable'
+	wait_for reason_has h1 a 'unreachable'
 	h1 memsyncctl unregister a
 	h1 memsyncctl register --pid "${victim_pid[a]}" --addr "${victim_ranges[a]}" \
 		--name a --peer 10.9.0.77 --plaintext
 	wait_state h1 a disconnected
-	field h1 a reason | grep -qi 'unreachable\|no answer'
+	wait_for reason_has h1 a 'unreachable\|no answer'
 }
 
 run not_memsync bad_hellos bad_frames slow_ones half_a_frame recovery nobody_listens bad_sinks \

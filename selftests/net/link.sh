@@ -85,7 +85,7 @@ loopback_only()
 	h1 memsyncctl register --pid "${victim_pid[a]}" --addr "${victim_ranges[a]}" \
 		--name a --peer 10.9.0.2 --plaintext
 	wait_state h1 a disconnected
-	field h1 a reason | grep -qi refused
+	wait_for reason_has h1 a refused
 }
 
 # A sink off loopback takes nobody it was not told of
@@ -98,7 +98,7 @@ from_must_be_said()
 	h1 memsyncctl register --pid "${victim_pid[a]}" --addr "${victim_ranges[a]}" \
 		--name a --peer 10.9.0.2 --plaintext
 	wait_state h1 a disconnected
-	field h1 a reason | grep -q 'takes no source from 10.9.0.1'
+	wait_for reason_has h1 a 'takes no source from 10.9.0.1'
 	same 0 "$(field h2 a applied_pages sink)" applied
 }
 
@@ -111,7 +111,7 @@ from_another()
 	h1 memsyncctl register --pid "${victim_pid[a]}" --addr "${victim_ranges[a]}" \
 		--name a --peer 10.9.0.2 --plaintext
 	wait_state h1 a disconnected
-	field h1 a reason | grep -q 'takes no source from 10.9.0.1'
+	wait_for reason_has h1 a 'takes no source from 10.9.0.1'
 }
 
 # ---- the link ----

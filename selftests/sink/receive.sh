@@ -143,7 +143,7 @@ too_large()
 	receive h1 a --max-size 4M
 	source_of a 8M --peer 127.0.0.1
 	wait_state h1 a disconnected
-	field h1 a reason | grep -q 4194304
+	wait_for reason_has h1 a 4194304
 	h1 memsyncctl unregister a
 	h1 memsyncctl register --pid "${victim_pid[a]}" --name a --peer 127.0.0.1 \
 		--addr "${victim_ranges[a]%-*}+4M"
@@ -163,7 +163,7 @@ another_geometry()
 		name=$((name + 1))
 		source_of "s$name" "$sizes" --peer 127.0.0.1/a
 		wait_state h1 "s$name" disconnected
-		field h1 "s$name" reason | grep -qi 'geometry\|ranges'
+		wait_for reason_has h1 "s$name" 'geometry\|ranges'
 		h1 memsyncctl unregister "s$name"
 	done
 	same 0 "$(field h1 a applied_pages sink)" "applied pages"
@@ -178,7 +178,7 @@ a_second_source()
 	equal a h1 a h1 a
 	source_of b 4M --peer 127.0.0.1/a
 	wait_state h1 b disconnected
-	field h1 b reason | grep -qi 'another source'
+	wait_for reason_has h1 b 'another source'
 	# The first one goes on
 	busy a h1 a h1 a
 	h1 memsyncctl unregister a
@@ -193,7 +193,7 @@ no_such_sink()
 	h1 memsyncctl listen
 	source_of a 4M --peer 127.0.0.1/nobody
 	wait_state h1 a disconnected
-	field h1 a reason | grep -qi 'no sink named nobody'
+	wait_for reason_has h1 a 'no sink named nobody'
 	receive h1 nobody
 	wait_state h1 a synced
 	equal a h1 a h1 nobody
@@ -230,7 +230,7 @@ the_target_unmaps()
 	tell b unmap 0 100 50
 	tell a write 0 120 5
 	wait_state h1 a disconnected
-	field h1 a reason | grep -qi 'memory at 0x'
+	wait_for reason_has h1 a 'memory at 0x'
 	same 0 "$(tell a check 0 1 | awk '{ print ($1 > 1) }')" "more than one page differs"
 	tell b map 0 100 50
 	wait_state h1 a synced

@@ -180,10 +180,10 @@ TEST_F(race, barriers)
 {
 	unsigned int i;
 
-	for (i = 0; i < sized(6, 3); i++)
+	for (i = 0; i < sized(3, 2); i++)
 		ASSERT_OK(race_round(&self->race, barriers));
 	self->race.rest = 100;
-	for (i = 0; i < sized(12, 6); i++)
+	for (i = 0; i < sized(8, 4); i++)
 		ASSERT_OK(race_round(&self->race, barriers));
 }
 
@@ -204,7 +204,7 @@ TEST_F(race, forks)
 	unsigned int i;
 
 	self->race.rest = 50;
-	for (i = 0; i < sized(20, 8); i++)
+	for (i = 0; i < sized(12, 5); i++)
 		ASSERT_OK(race_round(&self->race, forks));
 }
 
@@ -228,7 +228,7 @@ TEST_F(race, dropped_memory)
 	unsigned int i;
 
 	self->race.rest = 50;
-	for (i = 0; i < sized(20, 8); i++)
+	for (i = 0; i < sized(12, 5); i++)
 		ASSERT_OK(race_round(&self->race, drops));
 }
 
@@ -251,7 +251,7 @@ TEST_F(race, collapses_and_soft_dirty)
 
 	self->race.rest = 50;
 	madvise(self->area, self->size, MADV_HUGEPAGE);
-	for (i = 0; i < sized(10, 5); i++)
+	for (i = 0; i < sized(6, 4); i++)
 		ASSERT_OK(race_round(&self->race, merges));
 }
 
@@ -267,7 +267,7 @@ TEST_F(race, compaction)
 	unsigned int i;
 
 	self->race.rest = 50;
-	for (i = 0; i < sized(10, 5); i++)
+	for (i = 0; i < sized(6, 4); i++)
 		ASSERT_OK(race_round(&self->race, compacts));
 }
 
@@ -321,7 +321,7 @@ TEST(race_without_a_stop)
 		counters[i] = (struct counter) { .area = area, .first = i, .stop = &stop };
 		pthread_create(&counters[i].thread, NULL, count_up, &counters[i]);
 	}
-	for (round = 0; round < sized(30, 15); round++) {
+	for (round = 0; round < sized(20, 10); round++) {
 		for (i = 0; i < COUNTERS; i++)
 			before[i] = atomic_load(counter_at(area, i));
 		EXPECT_OK(pair_sync(&pair));
