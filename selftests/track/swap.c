@@ -10,7 +10,7 @@
 
 #include "test.h"
 
-#define SIZE	(24 * MIB)
+#define SIZE	(12 * MIB)
 #define GROUP	"/sys/fs/cgroup/memsync-swap"
 
 FIXTURE(swap) {
@@ -97,7 +97,7 @@ TEST_F(swap, paged_out)
 {
 	unsigned int round;
 
-	for (round = 0; round < 6; round++) {
+	for (round = 0; round < 4; round++) {
 		/* Written, then unmapped by reclaim before anybody looks. */
 		memory_fill(self->area + round * MIB, 2 * MIB, 10 + round);
 		ASSERT_EQ(0, madvise(self->area, SIZE, MADV_PAGEOUT));
@@ -182,7 +182,7 @@ static void leave_group(void)
 /* Not all of the memory fits; what is written next pushes out what was written before. */
 TEST_F(swap, under_a_limit)
 {
-	const char *why = enter_group("18M");
+	const char *why = enter_group("10M");
 	unsigned int round, i;
 	uint64_t seed = 4;
 

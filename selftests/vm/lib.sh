@@ -41,10 +41,14 @@ need()
 	[ "$(id -u)" = 0 ] ||
 		die "these packages are missing: apt-get install ${missing[*]}"
 	note "installing ${missing[*]}"
-	quietly apt-get -o DPkg::Lock::Timeout=600 update
-	quietly env DEBIAN_FRONTEND=noninteractive apt-get \
-		-o DPkg::Lock::Timeout=600 install -y --no-install-recommends \
-		"${missing[@]}"
+	(
+		# Nobody waits for the lock that apt-get update takes
+		lock packages
+		quietly apt-get -o DPkg::Lock::Timeout=600 update
+		quietly env DEBIAN_FRONTEND=noninteractive apt-get \
+			-o DPkg::Lock::Timeout=600 install -y --no-install-recommends \
+			"${missing[@]}"
+	) || exit
 }
 
 # quietly COMMAND…: no output unless it fails, and then all of it
