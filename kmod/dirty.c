@@ -94,10 +94,13 @@ bool memsync_dirty_take(struct memsync_dirty *d, unsigned long block, struct mem
 	if (!test_and_clear_bit(block, d->marked))
 		return false;
 	taken->look = test_and_clear_bit(block, d->look);
-	taken->any = false;
+	taken->words = 0;
 	for (i = 0; i < BITS_TO_LONGS(MEMSYNC_BLOCK_PAGES); i++) {
-		taken->dirty[i] = READ_ONCE(dirty[i]) ? xchg(&dirty[i], 0) : 0;
-		taken->any |= taken->dirty[i] != 0;
+		taken->dirty[i] = 0;
+		if (!READ_ONCE(dirty[i]))
+			continue;
+		taken->dirty[i] = xchg(&dirty[i], 0);
+		taken->words |= BIT(i);
 	}
-	return taken->look || taken->any;
+	return taken->look || taken->words;
 }

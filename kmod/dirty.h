@@ -33,7 +33,7 @@ struct memsync_dirty {
 /* What memsync_dirty_take() found in one block. */
 struct memsync_taken {
 	bool look;
-	bool any;
+	unsigned long words;		/* a bit for each word of @dirty that is not zero */
 	DECLARE_BITMAP(dirty, MEMSYNC_BLOCK_PAGES);
 };
 

@@ -35,7 +35,7 @@ static void keep_unsettled(struct memsync_walk *w)
 {
 	if (!memsync_mm_unsettled(w->track->m, w->addr))
 		return;
-	if (w->taken.any)
+	if (w->taken.words)
 		memsync_dirty_bitmap(&w->track->dirty, w->index, w->taken.dirty);
 	if (w->taken.look)
 		memsync_dirty_look(&w->track->dirty, w->index);
@@ -195,6 +195,7 @@ static int walk_locked(struct memsync_walk *w, unsigned long *next)
 
 	if (err)
 		return err;
+	w->pmds = NULL;
 	w->alone = list_is_singular(&w->track->m->tracks);
 	w->flush_start = ULONG_MAX;
 	w->flush_end = 0;

@@ -141,22 +141,37 @@ static __always_inline void visit_pte(struct memsync_walk *w, const struct segme
 		found_page(w, s, i, pte_page(pte));
 }
 
+/* The pages of a word that lie in the segment. */
+static unsigned long in_segment(const struct segment *s, unsigned int word)
+{
+	unsigned int first = s->first, end = s->first + s->nr;
+	unsigned long mask = ~0UL;
+
+	if (word < first / BITS_PER_LONG || word > (end - 1) / BITS_PER_LONG)
+		return 0;
+	if (word == first / BITS_PER_LONG)
+		mask &= BITMAP_FIRST_WORD_MASK(first);
+	if (word == (end - 1) / BITS_PER_LONG)
+		mask &= BITMAP_LAST_WORD_MASK(end);
+	return mask;
+}
+
 /* By words, since this is where a harvest spends its time. */
 static void visit_hinted(struct memsync_walk *w, const struct segment *s, struct memsync_ptes *ptes)
 {
-	unsigned int word, first = s->first, last = s->first + s->nr - 1;
+	pte_t *table = ptes->first - s->first;
+	unsigned long words, bits;
 
-	for (word = first / BITS_PER_LONG; word <= last / BITS_PER_LONG; word++) {
-		unsigned long bits = w->taken.dirty[word];
+	for (words = w->taken.words; words; words &= words - 1) {
+		unsigned int word = __ffs(words);
 
-		if (word == first / BITS_PER_LONG)
-			bits &= BITMAP_FIRST_WORD_MASK(first);
-		if (word == last / BITS_PER_LONG)
-			bits &= BITMAP_LAST_WORD_MASK(last + 1);
+		bits = w->taken.dirty[word];
+		if (s->nr != MEMSYNC_BLOCK_PAGES)
+			bits &= in_segment(s, word);
 		for (; bits; bits &= bits - 1) {
 			unsigned int i = word * BITS_PER_LONG + __ffs(bits);
 
-			visit_pte(w, s, i, ptes->first + (i - first), true);
+			visit_pte(w, s, i, table + i, true);
 		}
 	}
 }
@@ -237,10 +252,23 @@ static bool visit_huge_locked(struct memsync_walk *w, const struct segment *s, p
 	return ret;
 }
 
+/* As memsync_pgwalk_pmd(). The tables below a VMA that is in the tree stay. */
+static pmd_t *find_pmd(struct memsync_walk *w, unsigned long addr)
+{
+	pmd_t *pmd;
+
+	if (likely(w->pmds && !((addr ^ w->pmds_addr) >> PUD_SHIFT)))
+		return w->pmds + pmd_index(addr);
+	pmd = memsync_pgwalk_pmd(w->mm, addr);
+	w->pmds = pmd ? pmd - pmd_index(addr) : NULL;
+	w->pmds_addr = addr;
+	return pmd;
+}
+
 /* The PMD may change between a look and its lock, but every change ends in one of these. */
 static void visit_segment(struct memsync_walk *w, const struct segment *s)
 {
-	pmd_t *pmd = memsync_pgwalk_pmd(w->mm, s->start);
+	pmd_t *pmd = find_pmd(w, s->start);
 	struct memsync_ptes ptes;
 
 	for (;;) {
@@ -314,8 +342,10 @@ void memsync_walk_refuse(struct memsync_walk *w, const struct vm_area_struct *vm
 /* The mapping that ends above @addr, if any. */
 struct vm_area_struct *memsync_walk_vma(struct memsync_walk *w, unsigned long addr)
 {
-	if (!w->vma || addr < w->vma->vm_start || addr >= w->vma->vm_end)
-		w->vma = find_vma(w->mm, addr);
+	if (w->vma && addr >= w->vma->vm_start && addr < w->vma->vm_end)
+		return w->vma;
+	w->vma = find_vma(w->mm, addr);
+	w->refusal = w->vma ? memsync_vma_refusal(w->vma) : NULL;
 	return w->vma;
 }
 
@@ -325,7 +355,6 @@ static unsigned long visit_part(struct memsync_walk *w, const struct memsync_ran
 {
 	struct vm_area_struct *vma = memsync_walk_vma(w, addr);
 	bool mapped = vma && vma->vm_start <= addr;
-	const char *why = mapped ? memsync_vma_refusal(vma) : NULL;
 	struct segment s = {
 		.start = addr,
 		.first = memsync_page_in_block(addr),
@@ -337,8 +366,8 @@ static unsigned long visit_part(struct memsync_walk *w, const struct memsync_ran
 	else if (vma)
 		end = min(end, vma->vm_start);
 	s.nr = (end - addr) >> PAGE_SHIFT;
-	if (unlikely(why))
-		memsync_walk_refuse(w, vma, why);
+	if (mapped && unlikely(w->refusal))
+		memsync_walk_refuse(w, vma, w->refusal);
 	else if (mapped)
 		visit_segment(w, &s);
 	else

@@ -13,7 +13,10 @@ struct memsync_walk {
 	struct memsync_track *track;
 	struct mm_struct *mm;
 	struct memsync_harvest *h;
-	struct vm_area_struct *vma;	/* last one used; valid under the mmap lock */
+	struct vm_area_struct *vma;	/* last one used; valid under the mmap lock, */
+	const char *refusal;		/* as is what speaks against it, */
+	pmd_t *pmds;			/* and the last table of PMDs */
+	unsigned long pmds_addr;	/* an address that it covers */
 	bool alone;			/* no other track of this memory */
 	bool elsewhere;			/* a piece is to be faulted in */
 	bool told;			/* other tracks were marked */

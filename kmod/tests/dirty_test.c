@@ -79,7 +79,7 @@ static void test_pages(struct kunit *test)
 				i < c->first || i >= c->first + c->nr);
 	KUNIT_EXPECT_EQ(test, memsync_dirty_take(d, c->block, &taken), c->nr > 0);
 	KUNIT_EXPECT_FALSE(test, taken.look);
-	KUNIT_EXPECT_EQ(test, taken.any, c->nr > 0);
+	KUNIT_EXPECT_EQ(test, taken.words != 0, c->nr > 0);
 	expect_taken(test, &taken, c->first, c->nr);
 	KUNIT_EXPECT_EQ(test, memsync_dirty_next(d, 0), BLOCKS);
 	KUNIT_EXPECT_FALSE(test, memsync_dirty_take(d, c->block, &taken));
@@ -149,7 +149,7 @@ static void test_look(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, memsync_dirty_is_clean(d, 16, 0));
 	KUNIT_EXPECT_TRUE(test, memsync_dirty_take(d, 17, &taken));
 	KUNIT_EXPECT_TRUE(test, taken.look);
-	KUNIT_EXPECT_FALSE(test, taken.any);
+	KUNIT_EXPECT_FALSE(test, taken.words);
 	expect_taken(test, &taken, 0, 0);
 	KUNIT_EXPECT_TRUE(test, memsync_dirty_is_clean(d, 17, 0));
 	KUNIT_EXPECT_FALSE(test, memsync_dirty_take(d, 17, &taken));
@@ -164,7 +164,7 @@ static void test_look_and_pages(struct kunit *test)
 	memsync_dirty_pages(d, 18, 100, 3);
 	KUNIT_EXPECT_TRUE(test, memsync_dirty_take(d, 18, &taken));
 	KUNIT_EXPECT_TRUE(test, taken.look);
-	KUNIT_EXPECT_TRUE(test, taken.any);
+	KUNIT_EXPECT_TRUE(test, taken.words);
 	expect_taken(test, &taken, 100, 3);
 }
 
