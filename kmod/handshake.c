@@ -55,8 +55,10 @@ static bool is_from(const struct memsync_region *region, const struct sockaddr_s
 static int check_permission(struct memsync_conn *conn)
 {
 	if (memsync_tcp_loopback(&conn->tcp)) {
-		if (memsync_tcp_trusted(&conn->tcp))
-			return 0;
+		int trusted = memsync_tcp_trusted(&conn->tcp);
+
+		if (trusted)
+			return min(trusted, 0);
 		return memsync_conn_fail(conn, MEMSYNC_WIRE_NOT_PERMITTED,
 					 "over loopback only root may be a source");
 	}

@@ -224,12 +224,13 @@ static int await_hello_ack(struct memsync_peer *peer)
 		ret = memsync_tcp_next(tcp, TYPES_HANDSHAKE, MEMSYNC_TCP_PING, &fault);
 		if (ret == -EPROTO)
 			memsync_peer_fail(peer, fault.code, "%s", fault.reason);
-		if (!ret)
+		if (!ret) {
 			ret = memsync_tcp_keep_alive(tcp);
+			if (!ret)
+				continue;
+		}
 		if (ret < 0)
 			return ret;
-		if (!tcp->has_head)
-			continue;
 
 		type = tcp->head.type;
 		ret = memsync_tcp_read(tcp, peer->control);
@@ -247,6 +248,7 @@ static int check_permission(struct memsync_peer *peer)
 {
 	struct memsync_region *region = peer->region;
 	bool loopback = memsync_tcp_loopback(&peer->tcp);
+	int trusted = loopback ? memsync_tcp_trusted(&peer->tcp) : 0;
 
 	spin_lock(&peer->lock);
 	peer->plaintext = true;		/* there is no other kind yet */
@@ -254,7 +256,9 @@ static int check_permission(struct memsync_peer *peer)
 	if (!loopback && !(READ_ONCE(region->flags) & MEMSYNC_REGION_F_PLAINTEXT))
 		return memsync_peer_fail(peer, MEMSYNC_WIRE_NOT_PERMITTED,
 					 "would leave this host in plain text, which is not allowed");
-	if (loopback && !memsync_tcp_trusted(&peer->tcp))
+	if (trusted < 0)
+		return trusted;
+	if (loopback && !trusted)
 		return memsync_peer_fail(peer, MEMSYNC_WIRE_NOT_PERMITTED,
 					 "the listener on this host is not root's");
 	return 0;

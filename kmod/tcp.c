@@ -333,16 +333,16 @@ static const struct sock *owner_of(struct sock *other)
  * Any user may connect over loopback, or listen there. The module's own
  * sockets are made by kernel threads, so they belong to root.
  *
- * Context: process. Return: false also where it cannot be told.
+ * Context: process. Return: 1 if so, 0 if not, -ENOTCONN if it is there no more.
  */
-bool memsync_tcp_trusted(struct memsync_tcp *tcp)
+int memsync_tcp_trusted(struct memsync_tcp *tcp)
 {
 	struct sock *sk = tcp->sock->sk, *other = other_end(sk);
 	const struct sock *owner;
-	bool ret = false;
+	int ret = -ENOTCONN;
 
 	if (!other)
-		return false;
+		return ret;
 	owner = owner_of(other);
 	if (owner)
 		ret = uid_eq(owner->sk_uid, GLOBAL_ROOT_UID) ||

@@ -82,7 +82,7 @@ void memsync_tcp_close(struct memsync_tcp *tcp, unsigned long grace);
 
 /* Do both ends of the connection lie on this host's loopback? */
 bool memsync_tcp_loopback(struct memsync_tcp *tcp);
-bool memsync_tcp_trusted(struct memsync_tcp *tcp);
+int memsync_tcp_trusted(struct memsync_tcp *tcp);
 int memsync_tcp_peer_addr(struct memsync_tcp *tcp, struct sockaddr_storage *addr);
 /* For people. */
 const char *memsync_tcp_strerror(int err);

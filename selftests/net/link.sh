@@ -71,7 +71,7 @@ plaintext_must_be_said()
 	same '[]' "$(h2 memsyncctl -j status | jq -c .listeners)" listeners
 	# Loopback is another matter
 	h2 memsyncctl listen
-	h2 memsyncctl listen '[::1]'
+	h2 memsyncctl listen '[::1]:7000'
 	h2 memsyncctl listen 127.0.0.2:7000
 }
 
