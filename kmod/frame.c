@@ -78,6 +78,16 @@ static void sum_header(struct xxh64_state *state, const struct memsync_wire_head
 	xxh64_update(state, &zeroed, sizeof(zeroed));
 }
 
+/* A frame is sent whole, or not at all and its number is free, or nothing can follow. */
+static int sent(struct memsync_tcp *tcp, int err)
+{
+	if (!err)
+		tcp->broken = false;
+	else if (!tcp->broken)
+		tcp->tx_seq--;
+	return err;
+}
+
 int memsync_tcp_send(struct memsync_tcp *tcp, enum memsync_wire_type type, u16 flags,
 		     const void *payload, u32 length, bool more)
 {
@@ -99,9 +109,7 @@ int memsync_tcp_send(struct memsync_tcp *tcp, enum memsync_wire_type type, u16 f
 
 	iov_iter_kvec(&iter, ITER_SOURCE, vec, length ? 2 : 1, sizeof(h) + length);
 	err = send_all(tcp, &iter, more ? MSG_MORE : 0);
-	if (!err)
-		tcp->broken = false;
-	return err;
+	return sent(tcp, err);
 }
 
 int memsync_tcp_send_pages(struct memsync_tcp *tcp, struct memsync_frame *frame)
@@ -131,9 +139,7 @@ int memsync_tcp_send_pages(struct memsync_tcp *tcp, struct memsync_frame *frame)
 		iov_iter_bvec(&iter, ITER_SOURCE, frame->bvecs, frame->nr_bvecs, contents);
 		err = send_all(tcp, &iter, MSG_MORE | MSG_SPLICE_PAGES);
 	}
-	if (!err)
-		tcp->broken = false;
-	return err;
+	return sent(tcp, err);
 }
 
 void memsync_tcp_send_error(struct memsync_tcp *tcp, enum memsync_wire_code code,

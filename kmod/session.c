@@ -197,6 +197,8 @@ int memsync_peer_del(struct memsync_region *region, const struct sockaddr_storag
 
 void memsync_peer_fill(struct memsync_peer *peer, struct memsync_peer_info *info)
 {
+	u64 acked, shipped;
+
 	memset(info, 0, sizeof(*info));
 	info->addr = peer->addr;
 	strscpy(info->name, peer->name, sizeof(info->name));
@@ -205,8 +207,10 @@ void memsync_peer_fill(struct memsync_peer *peer, struct memsync_peer_info *info
 	strscpy(info->reason, peer->reason, sizeof(info->reason));
 	info->plaintext = peer->plaintext;
 	spin_unlock(&peer->lock);
-	info->lag_pages = memsync_track_dirty_pages(peer->track) +
-			  READ_ONCE(peer->shipped_pages) - READ_ONCE(peer->acked_pages);
+	/* a reconnect between the two sets both to zero */
+	acked = READ_ONCE(peer->acked_pages);
+	shipped = READ_ONCE(peer->shipped_pages);
+	info->lag_pages = memsync_track_dirty_pages(peer->track) + shipped - min(acked, shipped);
 }
 
 bool memsync_peer_info(struct memsync_region *region, unsigned int index,

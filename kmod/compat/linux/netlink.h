@@ -36,6 +36,8 @@ static inline int nl_extack_reclaim(struct sk_buff *skb, const struct nlmsghdr *
 	const char *buf = nl_extack_buf(extack);
 
 	nl_extack_lend(extack, NULL);
+	if (!err && buf && extack->_msg == buf)
+		extack->_msg = NULL;	/* nothing may point at it from here on */
 	if (!err || !buf)
 		return err;
 	netlink_ack(skb, (struct nlmsghdr *)nlh, err, extack);
