@@ -10,7 +10,6 @@
 #include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
 #include "tlb.h"
-#include "trace.h"
 #include "walk.h"
 
 /* Blocks visited under one hold of the mmap lock. */

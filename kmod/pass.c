@@ -278,6 +278,7 @@ static int harvest(struct memsync_peer *peer)
 		pages += h->pieces[i].nr;
 	atomic64_add(ns, &stats->harvest_ns);
 	atomic64_add(pages, &stats->harvested_pages);
+	trace_memsync_harvest(peer->region->id, pages, ns);
 	return ret;
 }
 

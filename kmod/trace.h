@@ -52,19 +52,21 @@ TRACE_EVENT(memsync_tracked_write,
 );
 
 TRACE_EVENT(memsync_harvest,
-	    TP_PROTO(u64 pages, u64 ns),
+	    TP_PROTO(u32 region, u64 pages, u64 ns),
 
-	    TP_ARGS(pages, ns),
+	    TP_ARGS(region, pages, ns),
 
-	    TP_STRUCT__entry(__field(u64, pages)
+	    TP_STRUCT__entry(__field(u32, region)
+			     __field(u64, pages)
 			     __field(u64, ns)
 	    ),
 
-	    TP_fast_assign(__entry->pages = pages;
+	    TP_fast_assign(__entry->region = region;
+			   __entry->pages = pages;
 			   __entry->ns = ns;
 	    ),
 
-	    TP_printk("pages=%llu ns=%llu", __entry->pages, __entry->ns)
+	    TP_printk("region=%u pages=%llu ns=%llu", __entry->region, __entry->pages, __entry->ns)
 );
 
 DECLARE_EVENT_CLASS(memsync_transfer,
