@@ -234,14 +234,19 @@ static void *write_at_random(void *arg)
 {
 	struct writer *w = arg;
 
-	while (!atomic_load(w->stop))
+	unsigned int written = 0;
+
+	while (!atomic_load(w->stop)) {
 		w->area[random_next(&w->seed) % SIZE]++;
+		if (++written % 8 == 0)
+			usleep(50);
+	}
 	return NULL;
 }
 
 TEST_F(fork, while_threads_write)
 {
-	unsigned int i, round, rounds = sized(6, 3);
+	unsigned int i, round, rounds = sized(4, 2);
 	struct writer w[4];
 	atomic_bool stop;
 	pid_t pid;
