@@ -222,7 +222,7 @@ static void test_random(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, model);
 	prandom_seed_state(&rnd, 42);
-	for (round = 0; round < 20000; round++) {
+	for (round = 0; round < 4000; round++) {
 		unsigned long block = prandom_u32_state(&rnd) % BLOCKS;
 		unsigned int first = prandom_u32_state(&rnd) % MEMSYNC_BLOCK_PAGES;
 		unsigned int nr = prandom_u32_state(&rnd) % (MEMSYNC_BLOCK_PAGES - first) + 1;

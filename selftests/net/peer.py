@@ -13,6 +13,7 @@ import os
 import socket
 import struct
 import sys
+import time
 
 MAGIC = 0x6E79736D
 VERSION = 1
@@ -234,6 +235,14 @@ def answer(conn, how):
     read_frame(conn)
     if how == "half-a-frame":
         conn.sendall(frame(HELLO_ACK, struct.pack("<HHIQ", 1, 0, 64, 0), 0)[:40])
+        return
+    if how == "two-parts":
+        whole = frame(HELLO_ACK, struct.pack("<HHIQ", 1, 0, 64, 0), 0)
+        conn.sendall(whole[:40])
+        time.sleep(3)
+        conn.sendall(whole[40:])
+        while conn.recv(65536):
+            pass
         return
     if how == "wrong-version":
         conn.sendall(frame(HELLO_ACK, struct.pack("<HHIQ", 9, 0, 64, 0), 0))
