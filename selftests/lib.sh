@@ -20,7 +20,7 @@ export PATH=$here/build/lib:$PATH
 
 debug=
 [ "${MEMSYNC_KERNEL-}" != debug ] || debug=1
-patience=60		# seconds until something that must happen counts as not happening
+patience=120		# seconds until something that must happen counts as not happening
 
 # sized NORMAL DEBUG: what suits the kernel
 # shellcheck disable=SC2329
@@ -125,9 +125,10 @@ show_all()
 	done
 }
 
+# Those of the test; "keeper" is run-tests' own
 netns()
 {
-	[ ! -d /run/netns ] || ls /run/netns
+	[ ! -d /run/netns ] || find /run/netns -type f ! -name keeper -printf '%f\n' | sort
 }
 
 # ---- checks ----

@@ -126,29 +126,29 @@ recovery()
 
 # ---- towards a source ----
 
-# bad_sink HOW PATTERN: what the source says of it
-bad_sink()
+# offer HOW PORT: a sink of that kind, and a region of that name that is shipped to it
+offer()
 {
-	local pid reason
-
-	background h1 "$peer" serve 7500 "$1" >"$tmp/serve"
-	pid=$!
-	wait_for grep -q ready "$tmp/serve"
+	background h1 "$peer" serve "$2" "$1" >"$tmp/serve.$1"
+	wait_for grep -q ready "$tmp/serve.$1"
 	h1 memsyncctl register --pid "${victim_pid[a]}" --addr "${victim_ranges[a]}" \
-		--name a --peer 127.0.0.1:7500
-	wait_state h1 a disconnected
-	wait_for reason_has h1 a .
-	reason=$(field h1 a reason)
+		--name "$1" --peer 127.0.0.1:"$2"
+}
+
+# seen_through HOW PATTERN: what the source says of it
+seen_through()
+{
+	local reason
+
+	wait_state h1 "$1" disconnected
+	wait_for reason_has h1 "$1" .
+	reason=$(field h1 "$1" reason)
 	echo "# $1: $reason"
 	grep -qi -e "$2" <<<"$reason" || fail "$1: no $2"
 	if grep -q '[[:cntrl:]]' <<<"$reason"; then
 		fail "control characters are shown"
 	fi
-	refused 4 'not reached' h1 memsyncctl sync a --timeout 0.3
-	h1 memsyncctl unregister a
-	kill "$pid"
-	wait "$pid" 2>/dev/null || true
-	tell a write 0 1 2
+	refused 4 'not reached' h1 memsyncctl sync "$1" --timeout 0.3
 }
 
 a_source()
@@ -174,24 +174,35 @@ nobody_listens()
 
 bad_sinks()
 {
+	local how port=7500
+
 	a_source
-	bad_sink http 'not a memsync frame'
-	bad_sink random 'not a memsync frame'
-	bad_sink close 'closed\|reset'
-	bad_sink wrong-version 'version'
-	bad_sink unoffered-features 'features'
-	bad_sink no-frame-pages 'frame size'
-	bad_sink control-characters 'boo'
-	bad_sink acks-the-future 'not sent'
-	bad_sink checksum 'checksum'
+	for how in http random close wrong-version unoffered-features no-frame-pages \
+		control-characters acks-the-future checksum; do
+		offer $how $((port++))
+	done
+	seen_through http 'not a memsync frame'
+	seen_through random 'not a memsync frame'
+	seen_through close 'closed\|reset'
+	seen_through wrong-version 'version'
+	seen_through unoffered-features 'features'
+	seen_through no-frame-pages 'frame size'
+	seen_through control-characters 'boo'
+	seen_through acks-the-future 'not sent'
+	seen_through checksum 'checksum'
 }
 
 silent_sinks()
 {
+	local how port=7500
+
 	a_source
-	bad_sink silence 'no answer\|silent\|too long\|timed out'
-	bad_sink half-a-frame 'no answer\|silent\|too long\|timed out'
-	bad_sink never-acks 'no answer\|silent\|too long\|timed out'
+	for how in silence half-a-frame never-acks; do
+		offer $how $((port++))
+	done
+	for how in silence half-a-frame never-acks; do
+		seen_through $how 'no answer\|silent\|too long\|timed out'
+	done
 }
 
 # It never comes to an answer, not even a refusal

@@ -61,8 +61,8 @@ busy()
 {
 	local round
 
-	for round in 1 2 3; do
-		start 32M
+	for round in 1 2; do
+		start 16M
 		wait_state h1 a synced
 		tell a run 4
 		h1 memsyncctl sync a >/dev/null
@@ -78,7 +78,7 @@ busy()
 
 in_the_first_pass()
 {
-	start 64M
+	start 32M
 	tell a run 4
 	wait_for has_applied h2 a 10
 	unload
@@ -154,7 +154,7 @@ again_and_again()
 	one_host
 	victim a 1M
 	tell a fill 0 1
-	for ((round = 0; round < $(sized 15 8); round++)); do
+	for ((round = 0; round < $(sized 10 5); round++)); do
 		h1 memsyncctl register --pid "${victim_pid[a]}" --addr "${victim_ranges[a]}" \
 			--name a --peer 127.0.0.1
 		tell a write 0 $((round + 1)) 5
