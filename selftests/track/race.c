@@ -26,7 +26,7 @@ struct writer {
  * @gate: all writers and the test meet here
  * @running: write, or come to the gate
  * @ending: after the gate, leave
- * @rest: microseconds after each write; without, they outrun any network
+ * @rest: microseconds after every other write; without, they outrun any network
  * @size: of the memory
  * @pair: whose source it is
  * @writers: each has a stripe to compare, and all of the memory to write
@@ -45,6 +45,7 @@ struct race {
 static void write_at_random(struct writer *w)
 {
 	struct race *r = w->race;
+	unsigned int written = 0;
 	uint64_t n;
 
 	while (atomic_load_explicit(&r->running, memory_order_relaxed)) {
@@ -54,7 +55,7 @@ static void write_at_random(struct writer *w)
 			*(uint64_t *)(r->area + (n >> 16) % r->size / 8 * 8) = n;
 		else
 			memset(r->area + (n >> 16) % (r->size / PAGE - 8) * PAGE, n >> 8, 8 * PAGE);
-		if (r->rest)
+		if (r->rest && ++written % 2 == 0)
 			usleep(r->rest);
 	}
 }
@@ -182,7 +183,7 @@ TEST_F(race, barriers)
 
 	for (i = 0; i < sized(3, 2); i++)
 		ASSERT_OK(race_round(&self->race, barriers));
-	self->race.rest = 100;
+	self->race.rest = 200;
 	for (i = 0; i < sized(8, 4); i++)
 		ASSERT_OK(race_round(&self->race, barriers));
 }
@@ -203,7 +204,7 @@ TEST_F(race, forks)
 {
 	unsigned int i;
 
-	self->race.rest = 50;
+	self->race.rest = 200;
 	for (i = 0; i < sized(12, 5); i++)
 		ASSERT_OK(race_round(&self->race, forks));
 }
@@ -227,7 +228,7 @@ TEST_F(race, dropped_memory)
 {
 	unsigned int i;
 
-	self->race.rest = 50;
+	self->race.rest = 200;
 	for (i = 0; i < sized(12, 5); i++)
 		ASSERT_OK(race_round(&self->race, drops));
 }
@@ -249,7 +250,7 @@ TEST_F(race, collapses_and_soft_dirty)
 {
 	unsigned int i;
 
-	self->race.rest = 50;
+	self->race.rest = 200;
 	madvise(self->area, self->size, MADV_HUGEPAGE);
 	for (i = 0; i < sized(6, 4); i++)
 		ASSERT_OK(race_round(&self->race, merges));
@@ -266,7 +267,7 @@ TEST_F(race, compaction)
 {
 	unsigned int i;
 
-	self->race.rest = 50;
+	self->race.rest = 200;
 	for (i = 0; i < sized(6, 4); i++)
 		ASSERT_OK(race_round(&self->race, compacts));
 }
@@ -365,7 +366,7 @@ TEST(race_big)
 	ASSERT_OK(pair_net(&ms));
 	ASSERT_OK(pair_start(&pair, ms, getpid(), area, size));
 	race_start(&race, area, size, &pair);
-	race.rest = 300;
+	race.rest = 1000;
 	for (round = 0; round < rounds && !_metadata->exit_code; round++)
 		EXPECT_OK(race_round(&race, a_while));
 	race_end(&race);
