@@ -9,7 +9,7 @@
 
 /* Under emulation, and on the debug kernel, a test takes its time. */
 #undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT	500
+#define TEST_TIMEOUT_DEFAULT	1200
 
 /* Fails the test with the sentence that @call returned. */
 #define ASSERT_OK(call) do {					\
