@@ -177,6 +177,12 @@ listeners()
 	refused 1 . h1 memsyncctl listen 192.0.2.1:7420 --plaintext
 }
 
+# has_heap PID PROGRAM: it has called exec, and allocated something
+has_heap()
+{
+	grep -q "/$2\$" "/proc/$1/maps" && grep -q '\[heap\]' "/proc/$1/maps"
+}
+
 ranges()
 {
 	local pid heap
@@ -184,7 +190,7 @@ ranges()
 	one_host
 	background '' sleep 1000
 	pid=$!
-	wait_for grep -q heap "/proc/$pid/maps"
+	wait_for has_heap "$pid" sleep
 	heap=$(awk '/\[heap\]/ { split($1, a, "-"); print "0x" a[1] "-0x" a[2] }' "/proc/$pid/maps")
 	h1 memsyncctl register --pid "$pid" --addr '[heap]' --name heap
 	same "$heap" "$(json h1 heap '.ranges[0] | "\(.start)-\(.end)"')" heap
