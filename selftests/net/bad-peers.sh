@@ -135,17 +135,11 @@ offer()
 		--name "$1" --peer 127.0.0.1:"$2"
 }
 
-# seen_through HOW PATTERN: what the source says of it
+# seen_through HOW PATTERN: what the source says of it, in an event since it tries again
 seen_through()
 {
-	local reason
-
-	wait_state h1 "$1" disconnected
-	wait_for reason_has h1 "$1" .
-	reason=$(field h1 "$1" reason)
-	echo "# $1: $reason"
-	grep -qi -e "$2" <<<"$reason" || fail "$1: no $2"
-	if grep -q '[[:cntrl:]]' <<<"$reason"; then
+	wait_for grep -qi "source $1: peer .*\($2\)" "$tmp/events"
+	if field h1 "$1" reason | grep -q '[[:cntrl:]]'; then
 		fail "control characters are shown"
 	fi
 	refused 4 'not reached' h1 memsyncctl sync "$1" --timeout 0.3
@@ -154,6 +148,7 @@ seen_through()
 a_source()
 {
 	one_host
+	background h1 memsyncctl monitor >"$tmp/events"
 	victim a 1M
 	tell a fill 0 1
 }
