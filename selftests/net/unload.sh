@@ -112,6 +112,12 @@ stop_all()
 	ip netns del h2
 }
 
+barrier_is_shown()
+{
+	h1 memsyncctl sync a >/dev/null
+	grep -q . "$tmp/monitor"
+}
+
 # While somebody waits: a barrier, events, a receiver
 with_waiters()
 {
@@ -129,11 +135,14 @@ with_waiters()
 	wait_state h1 a synced
 	background h1 memsyncctl monitor >"$tmp/monitor"
 	monitor=$!
-	h1 memsyncctl pause a
+	# It listens once it has shown something; make something happen until it does
+	wait_for barrier_is_shown
+	ip -n h1 link set eth0 down
 	tell a write 0 1 1
 	background h1 memsyncctl sync a --timeout 60 2>"$tmp/sync"
 	sync=$!
-	wait_for grep -q . "$tmp/monitor" || true
+	sleep 1
+	kill -0 "$sync"
 	unload
 	status=0
 	wait "$sync" || status=$?
