@@ -163,7 +163,7 @@ bpf()
 {
 	command -v bpftrace >/dev/null || skip "no bpftrace here"
 	start
-	background '' bpftrace -e "fentry:$fn { @ = count(); }" >"$tmp/bpf" 2>&1
+	background '' bpftrace -e "kfunc:$fn { @ = count(); }" >"$tmp/bpf" 2>&1
 	wait_for grep -q Attaching "$tmp/bpf"
 	busy
 }

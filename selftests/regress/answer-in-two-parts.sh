@@ -12,7 +12,7 @@
 
 peer_is_connected()
 {
-	same connected "$(json h1 a '.peers[0].state')" "state of the peer"
+	[ "$(json h1 a '.peers[0].state')" = connected ]
 }
 
 answer_in_two_parts()
