@@ -115,7 +115,8 @@ depends()
 
 # version PACKAGE [SUITE]: the newest version there (by default: what apt would install)
 version()
-{
+(
+	lock apt
 	if [ $# -gt 1 ]; then
 		apt-cache "${apt_with[@]}" madison "$1" |
 			awk -F ' *[|] *' -v suite="$2/" \
@@ -124,7 +125,7 @@ version()
 		apt-cache "${apt_with[@]}" policy "$1" |
 			awk '$1 == "Candidate:" { print $2 }'
 	fi
-}
+)
 
 # unpack DIR PACKAGE=VERSION…: download packages and unpack them below DIR
 unpack()
