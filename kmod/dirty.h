@@ -37,6 +37,13 @@ struct memsync_taken {
 	DECLARE_BITMAP(dirty, MEMSYNC_BLOCK_PAGES);
 };
 
+/* All of its pages count as taken. */
+static inline void memsync_taken_fill(struct memsync_taken *taken)
+{
+	bitmap_fill(taken->dirty, MEMSYNC_BLOCK_PAGES);
+	taken->words = GENMASK(BITS_TO_LONGS(MEMSYNC_BLOCK_PAGES) - 1, 0);
+}
+
 int memsync_dirty_init(struct memsync_dirty *d, unsigned long nr_blocks);
 void memsync_dirty_destroy(struct memsync_dirty *d);
 size_t memsync_dirty_bytes(const struct memsync_dirty *d);

@@ -95,7 +95,7 @@ static void distrust_entries(struct memsync_walk *w)
 {
 	if (w->taken.look &&
 	    (w->active || READ_ONCE(w->track->m->started) != w->started))
-		bitmap_fill(w->taken.dirty, MEMSYNC_BLOCK_PAGES);
+		memsync_taken_fill(&w->taken);
 }
 
 /* What migrates from a writable entry comes back writable, and nobody tells. */
@@ -205,7 +205,7 @@ static void protect_huge(struct memsync_walk *w, pmd_t *pmd)
 	struct memsync_track *other;
 
 	pmdp_set_wrprotect(w->mm, w->addr, pmd);
-	bitmap_fill(w->taken.dirty, MEMSYNC_BLOCK_PAGES);
+	memsync_taken_fill(&w->taken);
 	list_for_each_entry_rcu(other, &w->track->m->tracks, node) {
 		unsigned long block = memsync_track_block(other, w->addr);
 
