@@ -54,6 +54,17 @@ static void pages_desc(const struct pages_case *c, char *desc)
 
 KUNIT_ARRAY_PARAM(pages, pages_cases, pages_desc);
 
+/* A visit goes by the words alone. */
+static void expect_words(struct kunit *test, const struct memsync_taken *taken)
+{
+	unsigned int i;
+
+	for (i = 0; i < BITS_PER_LONG; i++)
+		KUNIT_EXPECT_EQ_MSG(test, !!(taken->words & BIT(i)),
+				    i < ARRAY_SIZE(taken->dirty) && taken->dirty[i],
+				    "word %u", i);
+}
+
 static void expect_taken(struct kunit *test, const struct memsync_taken *taken, unsigned int first,
 			 unsigned int nr)
 {
@@ -62,6 +73,7 @@ static void expect_taken(struct kunit *test, const struct memsync_taken *taken, 
 	for (i = 0; i < MEMSYNC_BLOCK_PAGES; i++)
 		KUNIT_EXPECT_EQ_MSG(test, test_bit(i, taken->dirty), i >= first && i < first + nr,
 				    "page %u", i);
+	expect_words(test, taken);
 }
 
 static void test_pages(struct kunit *test)
@@ -132,6 +144,17 @@ static void test_taken_once(struct kunit *test)
 	memsync_dirty_page(d, 1, 2);
 	KUNIT_EXPECT_TRUE(test, memsync_dirty_take(d, 1, &taken));
 	expect_taken(test, &taken, 2, 1);
+}
+
+static void test_fill(struct kunit *test)
+{
+	struct memsync_dirty *d = test->priv;
+	struct memsync_taken taken;
+
+	memsync_dirty_page(d, 2, 77);
+	KUNIT_EXPECT_TRUE(test, memsync_dirty_take(d, 2, &taken));
+	memsync_taken_fill(&taken);
+	expect_taken(test, &taken, 0, MEMSYNC_BLOCK_PAGES);
 }
 
 /* ---- looks ---- */
@@ -235,9 +258,11 @@ static void test_random(struct kunit *test)
 		}
 		took = memsync_dirty_take(d, block, &taken);
 		KUNIT_ASSERT_EQ(test, took, !bitmap_empty(pages, MEMSYNC_BLOCK_PAGES));
-		if (took)
+		if (took) {
 			KUNIT_ASSERT_TRUE(test, bitmap_equal(taken.dirty, pages,
 							     MEMSYNC_BLOCK_PAGES));
+			expect_words(test, &taken);
+		}
 		bitmap_zero(pages, MEMSYNC_BLOCK_PAGES);
 	}
 }
@@ -341,6 +366,7 @@ static struct kunit_case dirty_cases[] = {
 	KUNIT_CASE_PARAM(test_page_by_page, pages_gen_params),
 	KUNIT_CASE(test_pages_add_up),
 	KUNIT_CASE(test_taken_once),
+	KUNIT_CASE(test_fill),
 	KUNIT_CASE(test_look),
 	KUNIT_CASE(test_look_and_pages),
 	KUNIT_CASE(test_promote),

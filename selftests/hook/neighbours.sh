@@ -119,6 +119,7 @@ function_tracer()
 	receive h1 a
 	h1 memsyncctl register --pid "${victim_pid[a]}" --addr "${victim_ranges[a]}" --name a \
 		--peer 127.0.0.1
+	busy
 	reset_tracing
 	busy
 }

@@ -29,7 +29,7 @@ for suite in $suites; do
 	cat_suite "$suite" | sed "s|^|$(basename "$suite") |"
 done >"$lines"
 awk '
-	$2 == "ok" || $3 == "ok" {
+	$2 == "ok" || ($2 == "not" && $3 == "ok") {
 		suite = $1
 		state = $2 == "ok" ? "ok" : "not ok"
 		sub(/^[^ ]+ (not )?ok [0-9]+ */, "")

@@ -139,6 +139,9 @@ offer()
 seen_through()
 {
 	wait_for grep -qi "source $1: peer .*\($2\)" "$tmp/events"
+	wait_state h1 "$1" disconnected
+	# One that takes the handshake well takes the reason away for as long
+	[ "$1" = never-acks ] || wait_for reason_has h1 "$1" "$2"
 	if field h1 "$1" reason | grep -q '[[:cntrl:]]'; then
 		fail "control characters are shown"
 	fi

@@ -233,7 +233,6 @@ struct writer {
 static void *write_at_random(void *arg)
 {
 	struct writer *w = arg;
-
 	unsigned int written = 0;
 
 	while (!atomic_load(w->stop)) {

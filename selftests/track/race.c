@@ -10,6 +10,7 @@
 #include "test.h"
 
 #define THREADS		8
+#define BURST		16	/* few wake-ups: they cost more than the writes */
 
 struct race;
 
@@ -26,7 +27,7 @@ struct writer {
  * @gate: all writers and the test meet here
  * @running: write, or come to the gate
  * @ending: after the gate, leave
- * @rest: microseconds after every other write; without, they outrun any network
+ * @rest: microseconds after every %BURST writes; without, they outrun any network
  * @size: of the memory
  * @pair: whose source it is
  * @writers: each has a stripe to compare, and all of the memory to write
@@ -55,7 +56,7 @@ static void write_at_random(struct writer *w)
 			*(uint64_t *)(r->area + (n >> 16) % r->size / 8 * 8) = n;
 		else
 			memset(r->area + (n >> 16) % (r->size / PAGE - 8) * PAGE, n >> 8, 8 * PAGE);
-		if (r->rest && ++written % 2 == 0)
+		if (r->rest && ++written % BURST == 0)
 			usleep(r->rest);
 	}
 }
@@ -151,7 +152,7 @@ FIXTURE_VARIANT_ADD(race, huge) {
 
 FIXTURE_SETUP(race)
 {
-	self->size = sized(32 * MIB, 16 * MIB);
+	self->size = sized(16 * MIB, 8 * MIB);
 	self->area = variant->huge ? memory_new_huge(self->size) : memory_new(self->size);
 	ASSERT_NE(NULL, self->area);
 	ASSERT_OK(pair_net(&self->ms));
@@ -177,15 +178,23 @@ static const char *barriers(struct race *r)
 	return why;
 }
 
-TEST_F(race, barriers)
+/* The first ones as fast as the writers can, the others at what a network can follow. */
+static const char *race_rounds(struct race *r, const char *(*meanwhile)(struct race *),
+			       unsigned int fast, unsigned int all)
 {
+	const char *why = NULL;
 	unsigned int i;
 
-	for (i = 0; i < sized(3, 2); i++)
-		ASSERT_OK(race_round(&self->race, barriers));
-	self->race.rest = 200;
-	for (i = 0; i < sized(8, 4); i++)
-		ASSERT_OK(race_round(&self->race, barriers));
+	for (i = 0; i < all && !why; i++) {
+		r->rest = i < fast ? 0 : 1600;
+		why = race_round(r, meanwhile);
+	}
+	return why;
+}
+
+TEST_F(race, barriers)
+{
+	ASSERT_OK(race_rounds(&self->race, barriers, sized(3, 2), sized(10, 5)));
 }
 
 static const char *forks(struct race *r)
@@ -202,11 +211,7 @@ static const char *forks(struct race *r)
 
 TEST_F(race, forks)
 {
-	unsigned int i;
-
-	self->race.rest = 200;
-	for (i = 0; i < sized(12, 5); i++)
-		ASSERT_OK(race_round(&self->race, forks));
+	ASSERT_OK(race_rounds(&self->race, forks, 1, sized(10, 5)));
 }
 
 static const char *drops(struct race *r)
@@ -226,11 +231,7 @@ static const char *drops(struct race *r)
 
 TEST_F(race, dropped_memory)
 {
-	unsigned int i;
-
-	self->race.rest = 200;
-	for (i = 0; i < sized(12, 5); i++)
-		ASSERT_OK(race_round(&self->race, drops));
+	ASSERT_OK(race_rounds(&self->race, drops, 1, sized(10, 5)));
 }
 
 static const char *merges(struct race *r)
@@ -248,12 +249,8 @@ static const char *merges(struct race *r)
 /* Collapsed to huge pages, and write-protected by somebody else, while they write. */
 TEST_F(race, collapses_and_soft_dirty)
 {
-	unsigned int i;
-
-	self->race.rest = 200;
 	madvise(self->area, self->size, MADV_HUGEPAGE);
-	for (i = 0; i < sized(6, 4); i++)
-		ASSERT_OK(race_round(&self->race, merges));
+	ASSERT_OK(race_rounds(&self->race, merges, 1, sized(6, 4)));
 }
 
 /* Pages move about: compaction migrates what it can. */
@@ -265,11 +262,7 @@ static const char *compacts(struct race *r)
 
 TEST_F(race, compaction)
 {
-	unsigned int i;
-
-	self->race.rest = 200;
-	for (i = 0; i < sized(6, 4); i++)
-		ASSERT_OK(race_round(&self->race, compacts));
+	ASSERT_OK(race_rounds(&self->race, compacts, 1, sized(6, 4)));
 }
 
 /* ---- a barrier while the writers go on ---- */
@@ -298,8 +291,8 @@ static void *count_up(void *arg)
 		unsigned int nr = random_next(&seed) % (COUNTERS / THREADS) * THREADS + c->first;
 
 		atomic_fetch_add(counter_at(c->area, nr), 1);
-		if (++written % 4 == 0)
-			usleep(100);
+		if (++written % BURST == 0)
+			usleep(400);
 	}
 	return NULL;
 }
@@ -366,7 +359,7 @@ TEST(race_big)
 	ASSERT_OK(pair_net(&ms));
 	ASSERT_OK(pair_start(&pair, ms, getpid(), area, size));
 	race_start(&race, area, size, &pair);
-	race.rest = 1000;
+	race.rest = 8000;
 	for (round = 0; round < rounds && !_metadata->exit_code; round++)
 		EXPECT_OK(race_round(&race, a_while));
 	race_end(&race);
