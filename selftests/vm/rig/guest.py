@@ -76,16 +76,19 @@ class Guest:
     def machine(self, options):
         append = [APPEND, APPEND_OF.get(self.kernel.name, ""), options.append]
         accel, cpus = "tcg,thread=multi,tb-size=512", options.smp
+        # A string instruction is emulated item by item, and these ask for bytes
+        cpu = "max,la57=off,erms=off,fsrm=off"
         args = []
         if options.icount:
             accel, cpus = "tcg,thread=single,tb-size=512", 1
+            cpu = "max,la57=off"
             # The clocks and the layout are to be the same in each run
             append.append("nokaslr")
             args = ["-icount", "shift=0,sleep=on", "-rtc", "clock=vm", "-seed", "1"]
         return args + [
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-machine", "q35,hpet=off", "-accel", accel,
-            "-cpu", "max,la57=off", "-smp", str(cpus), "-m", str(options.mem),
+            "-cpu", cpu, "-smp", str(cpus), "-m", str(options.mem),
             "-kernel", f"{self.kernel.entry}/vmlinuz",
             "-initrd", self.kernel.initramfs,
             "-append", " ".join(filter(None, append)),
