@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -IS
 # SPDX-License-Identifier: GPL-2.0
 """A peer that misbehaves, by the description in kmod/wire.h.
 
