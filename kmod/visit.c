@@ -111,7 +111,7 @@ static void visit_not_present(struct memsync_walk *w, const struct segment *s, u
 		expect_writable(w);
 	if (!wanted)
 		return;
-	if (pte_none(pte))
+	if (memsync_pte_is_void(pte))
 		found_zeros(w, s, i);
 	else
 		found_elsewhere(w, s, i);
