@@ -13,8 +13,10 @@
 #include <linux/ftrace.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/static_call.h>
 #include <linux/string.h>
+#include <mm/internal.h>
 #include "bypass.h"
 #include "fault.h"
 #include "mm.h"
@@ -66,22 +68,27 @@ static void notrace swap_hook(unsigned long ip, unsigned long parent_ip, struct 
 
 /*
  * The mmap lock is held for writing until the move is over: no harvest comes in
- * between, so hints at the entry are enough.
+ * between, so hints at the entry are enough. A process only ever moves its own
+ * memory. What says where to is private to the kernel: if it does not add up,
+ * the move may go anywhere.
  */
 static void notrace move_hook(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 			      struct ftrace_regs *fregs)
 {
-	struct vm_area_struct *vma = (void *)ftrace_regs_get_argument(fregs, 2);
-	unsigned long start = ftrace_regs_get_argument(fregs, 3);
-	unsigned long len = ftrace_regs_get_argument(fregs, 4);
+	struct pagetable_move_control move = ftrace_regs_get_move(fregs);
+	unsigned long start = move.new_addr, end = start + move.len_in;
 	struct memsync_track *track;
 	struct memsync_mm *m;
 
+	if (unlikely(move.old_end - move.old_addr != move.len_in)) {
+		start = 0;
+		end = TASK_SIZE;
+	}
 	rcu_read_lock();
-	m = memsync_mm_find(vma->vm_mm);
+	m = memsync_mm_find(current->mm);
 	if (m)
 		list_for_each_entry_rcu(track, &m->tracks, node)
-			memsync_track_mark_range(track, start, start + len);
+			memsync_track_mark_range(track, start, end);
 	rcu_read_unlock();
 }
 

@@ -279,7 +279,7 @@ static void give_back(struct memsync_walk *w)
 static int check_stable(struct memsync_walk *w)
 {
 	smp_rmb();	/* the entries were read before */
-	if (!test_bit(MMF_UNSTABLE, &w->mm->flags))
+	if (!mm_flags_test(MMF_UNSTABLE, w->mm))
 		return 0;
 	memsync_track_ended(w->track, "the process is being killed for its memory");
 	return -ESRCH;

@@ -205,7 +205,7 @@ static bool may_reuse(pte_t pte)
 	struct page *page;
 
 	if (!pte_present(pte) || pte_protnone(pte) || pte_write(pte) || pte_special(pte) ||
-	    pte_uffd_wp(pte))
+	    pte_uffd(pte))
 		return false;
 	page = pfn_to_page(pte_pfn(pte));
 	return PageAnon(page) && PageAnonExclusive(page);

@@ -87,7 +87,7 @@ static int check_process(const struct sk_buff *skb, const struct genl_info *info
 {
 	const struct nlattr *start = info->attrs[MEMSYNC_A_PID_START];
 
-	if (!memsync_nl_may_access(skb, process->mm->user_ns)) {
+	if (!memsync_nl_may_access(skb, process->user_ns)) {
 		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[MEMSYNC_A_PID],
 				    "CAP_SYS_PTRACE in the process's user namespace is needed");
 		return -EPERM;
@@ -142,6 +142,7 @@ int memsync_nl_region_new(struct sk_buff *skb, struct genl_info *info, struct me
 	p.pid = process.pid;
 	p.pid_start = process.start;
 	p.mm = process.mm;
+	p.user_ns = process.user_ns;
 	err = check_process(skb, info, &process);
 	if (!err)
 		err = memsync_nl_get_from(info, &p.from, &p.nr_from);

@@ -54,7 +54,7 @@ int memsync_track_peek(struct memsync_track *track, u64 offset, struct page **pa
 	err = peek_locked(mm, addr, page, &locked);
 	if (locked)
 		mmap_read_unlock(mm);
-	if (test_bit(MMF_UNSTABLE, &mm->flags) && !err)
+	if (mm_flags_test(MMF_UNSTABLE, mm) && !err)
 		err = -ESRCH;	/* the OOM killer may have emptied it */
 	if (err && *page) {
 		put_page(*page);

@@ -81,7 +81,7 @@ bool memsync_pgwalk_has_table(struct mm_struct *mm, unsigned long addr)
 /* A read may have put the zero page where content was removed a moment ago. */
 static bool is_empty(pte_t pte)
 {
-	return pte_none(pte) || (pte_present(pte) && pte_special(pte));
+	return memsync_pte_is_void(pte) || (pte_present(pte) && pte_special(pte));
 }
 
 static bool missing_below(pmd_t *pmd, pmd_t pmdval, unsigned long start, unsigned int first,

@@ -2,6 +2,7 @@
 #ifndef _MEMSYNC_PGWALK_H
 #define _MEMSYNC_PGWALK_H
 
+#include <linux/leafops.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 
@@ -27,6 +28,12 @@ bool memsync_pgwalk_missing(struct mm_struct *mm, unsigned long start, unsigned 
 static inline bool memsync_pmd_is_huge(pmd_t pmd)
 {
 	return !pmd_none(pmd) && (!pmd_present(pmd) || pmd_leaf(pmd));
+}
+
+/* No page, here or elsewhere: never touched, dropped, or made a guard. */
+static inline bool memsync_pte_is_void(pte_t pte)
+{
+	return pte_none(pte) || softleaf_is_guard_marker(softleaf_from_pte(pte));
 }
 
 #endif /* _MEMSYNC_PGWALK_H */

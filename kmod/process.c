@@ -4,9 +4,11 @@
 #include <linux/netlink.h>
 #include <linux/param.h>
 #include <linux/pid.h>
+#include <linux/sched/exec_state.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
 #include <linux/time_namespace.h>
+#include <linux/user_namespace.h>
 #include "process.h"
 
 /* In the clock ticks, and by the caller's time namespace, that /proc shows it in. */
@@ -31,32 +33,38 @@ static struct task_struct *get_leader(struct pid *pid, struct netlink_ext_ack *e
 	return NULL;
 }
 
-static struct mm_struct *get_memory(struct task_struct *task, struct netlink_ext_ack *extack)
+/* Both under one lock, since exec replaces them together. */
+static int get_memory(struct task_struct *task, struct memsync_process *p,
+		      struct netlink_ext_ack *extack)
 {
-	struct mm_struct *mm;
-
 	if (task->flags & PF_KTHREAD) {
 		NL_SET_ERR_MSG(extack, "a kernel thread has no memory of its own");
-		return ERR_PTR(-EINVAL);
+		return -EINVAL;
 	}
-	mm = get_task_mm(task);
-	if (!mm) {
-		NL_SET_ERR_MSG(extack, "process has exited or is about to");
-		return ERR_PTR(-ESRCH);
+	task_lock(task);
+	p->mm = task->mm;
+	if (p->mm) {
+		mmget(p->mm);
+		p->user_ns = get_user_ns(task_exec_user_ns(task));
 	}
-	return mm;
+	task_unlock(task);
+	if (p->mm)
+		return 0;
+	NL_SET_ERR_MSG(extack, "process has exited or is about to");
+	return -ESRCH;
 }
 
 static int find(struct memsync_process *p, struct netlink_ext_ack *extack)
 {
 	struct task_struct *task = get_leader(p->pid, extack);
+	int err;
 
 	if (!task)
 		return -ESRCH;
-	p->mm = get_memory(task, extack);
+	err = get_memory(task, p, extack);
 	p->start = start_time(task);
 	put_task_struct(task);
-	return PTR_ERR_OR_ZERO(p->mm);
+	return err;
 }
 
 int memsync_process_find(u32 nr, struct memsync_process *p, struct netlink_ext_ack *extack)
@@ -72,6 +80,7 @@ int memsync_process_find(u32 nr, struct memsync_process *p, struct netlink_ext_a
 
 void memsync_process_put(struct memsync_process *p)
 {
+	put_user_ns(p->user_ns);
 	mmput(p->mm);
 	put_pid(p->pid);
 }

@@ -7,17 +7,20 @@
 struct mm_struct;
 struct netlink_ext_ack;
 struct pid;
+struct user_namespace;
 
 /**
  * struct memsync_process - one that was found by its number
  * @pid: referenced
  * @mm: referenced and pinned
+ * @user_ns: the one whose CAP_SYS_PTRACE reaches into this memory; referenced
  * @start: when it was started, as in /proc/PID/stat: tells it from one that
  *	has the number later
  */
 struct memsync_process {
 	struct pid *pid;
 	struct mm_struct *mm;
+	struct user_namespace *user_ns;
 	u64 start;
 };
 

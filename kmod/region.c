@@ -518,7 +518,7 @@ struct memsync_region *memsync_region_alloc(struct net *net,
 	region->pid = get_pid(p->pid);
 	region->pid_nr = p->pid_nr;
 	region->pid_start = p->pid_start;
-	region->user_ns = get_user_ns(p->mm->user_ns);
+	region->user_ns = get_user_ns(p->user_ns);
 	region->from = p->from;
 	region->nr_from = p->nr_from;
 	mmgrab(p->mm);

@@ -81,7 +81,7 @@ struct memsync_region {
 	struct pid *pid;		/* held */
 	u32 pid_nr;			/* as whoever registered it sees it */
 	u64 pid_start;			/* as in /proc/PID/stat */
-	struct user_namespace *user_ns;	/* the mm's; held, for requests when the mm is gone */
+	struct user_namespace *user_ns;	/* the process's; held, for requests when it is gone */
 	struct memsync_from *from;	/* fixed at creation */
 	unsigned int nr_from;
 
@@ -177,6 +177,7 @@ struct memsync_region_params {
 	u32 pid_nr;
 	u64 pid_start;
 	struct mm_struct *mm;
+	struct user_namespace *user_ns;
 	struct memsync_from *from;	/* kmalloc'ed; taken over, also on failure */
 	unsigned int nr_from;
 };

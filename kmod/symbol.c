@@ -42,7 +42,7 @@ unsigned long memsync_symbol_fentry(unsigned long function)
 {
 	u8 insn;
 
-	if (is_endbr(*(u32 *)function))
+	if (__is_endbr(*(u32 *)function))
 		function += ENDBR_INSN_SIZE;
 	insn = *(u8 *)function;
 	return insn == NOP5_FIRST_BYTE || insn == CALL_FIRST_BYTE ? function : 0;

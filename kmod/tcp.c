@@ -109,7 +109,8 @@ static int await_connection(struct memsync_tcp *tcp, struct sockaddr_storage *ad
 	if (connecting(sk))
 		return -ETIMEDOUT;
 	/* the second call collects the result */
-	return kernel_connect(tcp->sock, (struct sockaddr *)addr, addr_len(addr), O_NONBLOCK);
+	return kernel_connect(tcp->sock, (struct sockaddr_unsized *)addr, addr_len(addr),
+			      O_NONBLOCK);
 }
 
 int memsync_tcp_connect(struct memsync_tcp *tcp, struct net *net,
@@ -123,7 +124,7 @@ int memsync_tcp_connect(struct memsync_tcp *tcp, struct net *net,
 		return err;
 	tcp_sock_set_nodelay(tcp->sock->sk);
 
-	err = kernel_connect(tcp->sock, (struct sockaddr *)&to, addr_len(&to), O_NONBLOCK);
+	err = kernel_connect(tcp->sock, (struct sockaddr_unsized *)&to, addr_len(&to), O_NONBLOCK);
 	if (err == -EINPROGRESS)
 		err = await_connection(tcp, &to);
 	if (err)
@@ -150,7 +151,7 @@ int memsync_tcp_listen(struct memsync_tcp *tcp, struct net *net,
 		release_sock(tcp->sock->sk);
 	}
 
-	err = kernel_bind(tcp->sock, (struct sockaddr *)&at, addr_len(&at));
+	err = kernel_bind(tcp->sock, (struct sockaddr_unsized *)&at, addr_len(&at));
 	if (!err)
 		err = kernel_listen(tcp->sock, 128);
 	if (err)
@@ -304,16 +305,15 @@ bool memsync_tcp_loopback(struct memsync_tcp *tcp)
 static struct sock *other_end(const struct sock *sk)
 {
 	struct net *net = sock_net(sk);
-	struct inet_hashinfo *hashinfo = net->ipv4.tcp_death_row.hashinfo;
 	const struct inet_sock *inet = inet_sk(sk);
 
 #if IS_ENABLED(CONFIG_IPV6)
 	if (sk->sk_family == AF_INET6 && !ipv6_addr_v4mapped(&sk->sk_v6_daddr))
-		return __inet6_lookup_established(net, hashinfo, &sk->sk_v6_rcv_saddr,
-						  inet->inet_sport, &sk->sk_v6_daddr,
-						  ntohs(inet->inet_dport), LOOPBACK_IFINDEX, 0);
+		return __inet6_lookup_established(net, &sk->sk_v6_rcv_saddr, inet->inet_sport,
+						  &sk->sk_v6_daddr, ntohs(inet->inet_dport),
+						  LOOPBACK_IFINDEX, 0);
 #endif
-	return __inet_lookup_established(net, hashinfo, inet->inet_rcv_saddr, inet->inet_sport,
+	return __inet_lookup_established(net, inet->inet_rcv_saddr, inet->inet_sport,
 					 inet->inet_daddr, ntohs(inet->inet_dport),
 					 LOOPBACK_IFINDEX, 0);
 }

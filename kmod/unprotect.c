@@ -11,7 +11,7 @@ static bool may_be_writable(const struct vm_area_struct *vma, pte_t pte)
 	struct page *page;
 
 	if (!pte_present(pte) || pte_protnone(pte) || pte_write(pte) || pte_special(pte) ||
-	    pte_uffd_wp(pte))
+	    pte_uffd(pte))
 		return false;
 	if (IS_ENABLED(CONFIG_MEM_SOFT_DIRTY) && !(vma->vm_flags & VM_SOFTDIRTY) &&
 	    !pte_soft_dirty(pte))
@@ -38,7 +38,7 @@ static void unprotect_huge(const struct vm_area_struct *vma, pmd_t *pmd)
 	spin_lock(ptl);
 	pmdval = pmdp_get_lockless(pmd);
 	if (pmd_present(pmdval) && pmd_trans_huge(pmdval) && !pmd_protnone(pmdval) &&
-	    !pmd_write(pmdval) && !pmd_uffd_wp(pmdval) &&
+	    !pmd_write(pmdval) && !pmd_uffd(pmdval) &&
 	    (!IS_ENABLED(CONFIG_MEM_SOFT_DIRTY) || (vma->vm_flags & VM_SOFTDIRTY) ||
 	     pmd_soft_dirty(pmdval)) &&
 	    PageAnon(pmd_page(pmdval)) && PageAnonExclusive(pmd_page(pmdval)))

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The visit of one block: write protection, and what its entries tell. */
+#include <linux/leafops.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
-#include <linux/swapops.h>
 #include "pgwalk.h"
 #include "walk.h"
 
@@ -107,11 +107,11 @@ static void expect_writable(struct memsync_walk *w)
 static void visit_not_present(struct memsync_walk *w, const struct segment *s, unsigned int i,
 			      pte_t pte, bool wanted)
 {
-	if (!pte_none(pte) && is_writable_migration_entry(pte_to_swp_entry(pte)))
+	if (softleaf_is_migration_write(softleaf_from_pte(pte)))
 		expect_writable(w);
 	if (!wanted)
 		return;
-	if (pte_none(pte))
+	if (memsync_pte_is_void(pte))
 		found_zeros(w, s, i);
 	else
 		found_elsewhere(w, s, i);
@@ -228,7 +228,7 @@ static bool visit_huge(struct memsync_walk *w, const struct segment *s, pmd_t *p
 	distrust_entries(w);
 	if (present && pmd_write(pmdval))
 		protect_huge(w, pmd);
-	else if (!present && is_writable_migration_entry(pmd_to_swp_entry(pmdval)))
+	else if (!present && softleaf_is_migration_write(softleaf_from_pmd(pmdval)))
 		expect_writable(w);
 	for_each_wanted(i, w, s) {
 		if (present)

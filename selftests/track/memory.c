@@ -18,6 +18,11 @@
 #define MADV_COLLAPSE	25
 #endif
 
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL	102
+#define MADV_GUARD_REMOVE	103
+#endif
+
 FIXTURE(memory) {
 	struct memsync *ms;
 	struct pair pair;
@@ -130,6 +135,28 @@ TEST_F(memory, dontneed)
 	self->area[3 * MIB] = 1;
 	ASSERT_OK(pair_sync_compare(&self->pair));
 	memory_fill(self->area, self->size, 5);
+	ASSERT_OK(pair_sync_compare(&self->pair));
+}
+
+/* A guard page has no content, and cannot even be read. The replica has zeros there. */
+TEST_F(memory, guarded)
+{
+	unsigned char *start = self->area + 3 * MIB, *replica;
+	size_t i;
+
+	memory_fill(self->area, self->size, 4);
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	if (madvise(page(start, 3), 5 * PAGE, MADV_GUARD_INSTALL))
+		SKIP(return, "this kernel has no guard pages");
+	memory_fill(start, 3 * PAGE, 5);
+	ASSERT_OK(pair_sync(&self->pair));
+	replica = self->pair.replica + (page(start, 3) - self->area);
+	for (i = 0; i < 5 * PAGE; i++)
+		ASSERT_EQ(0, replica[i]);
+
+	ASSERT_EQ(0, madvise(page(start, 3), 5 * PAGE, MADV_GUARD_REMOVE));
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	memory_fill(self->area, self->size, 6);
 	ASSERT_OK(pair_sync_compare(&self->pair));
 }
 

@@ -5,9 +5,29 @@
 # other Debian suites without touching the machine's own apt configuration.
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/memsync
-apt_dir=$cache/apt
-# The suite 6.12 and QEMU 10 come from
-backports=bookworm-backports
+
+# of_suite NAME: from here on, packages are those of that suite of Debian's. The options
+# make apt use a private list of sources and leave the machine's state alone.
+of_suite()
+{
+	suite=$1
+	backports=$1-backports
+	apt_dir=$cache/apt
+	[ "$1" = bookworm ] || apt_dir=$cache/apt-$1
+	apt_with=(
+		-o "Dir::Etc::sourcelist=$apt_dir/sources.list"
+		-o "Dir::Etc::sourceparts=$apt_dir/none"
+		-o "Dir::Etc::preferences=/dev/null"
+		-o "Dir::Etc::preferencesparts=$apt_dir/none"
+		-o "Dir::State::lists=$apt_dir/lists"
+		-o "Dir::Cache=$apt_dir"
+		-o "APT::Sandbox::User=root"
+		-o "DPkg::Lock::Timeout=600"
+	)
+}
+
+# The machine's own; 6.12 and QEMU 10 come from its backports
+of_suite bookworm
 
 die()
 {
@@ -71,10 +91,9 @@ debian_site()
 		'$1 == "Debian" && $2 == name { print $3; exit }'
 }
 
-# apt_setup: a private list of sources, with backports beside what the machine has
-apt_setup()
+# archive: where the machine's own apt gets Debian, all suites of it
+archive()
 (
-	lock apt
 	site=$(debian_site bookworm)
 	if [ -z "$site" ] && [ "$(id -u)" = 0 ]; then
 		quietly apt-get -o DPkg::Lock::Timeout=600 update
@@ -82,27 +101,23 @@ apt_setup()
 	fi
 	[ -n "$site" ] ||
 		die "apt knows no Debian 12 archive here (apt-get update?)"
+	echo "$site"
+)
+
+# apt_setup: a private list of sources, with the suite's backports
+apt_setup()
+(
+	lock apt
+	site=$(archive) || exit
 	security=$(debian_site bookworm-security)
 	mkdir -p "$apt_dir"/{none,lists/partial,archives/partial}
 	{
-		echo "deb $site bookworm main"
-		echo "deb $site bookworm-updates main"
+		echo "deb $site $suite main"
+		echo "deb $site $suite-updates main"
 		echo "deb $site $backports main"
-		[ -z "$security" ] || echo "deb $security bookworm-security main"
+		[ -z "$security" ] || echo "deb $security $suite-security main"
 	} >"$apt_dir/sources.list"
 	quietly apt-get "${apt_with[@]}" update
-)
-
-# Options that make apt use the private list and leave the machine's state alone
-apt_with=(
-	-o "Dir::Etc::sourcelist=$apt_dir/sources.list"
-	-o "Dir::Etc::sourceparts=$apt_dir/none"
-	-o "Dir::Etc::preferences=/dev/null"
-	-o "Dir::Etc::preferencesparts=$apt_dir/none"
-	-o "Dir::State::lists=$apt_dir/lists"
-	-o "Dir::Cache=$apt_dir"
-	-o "APT::Sandbox::User=root"
-	-o "DPkg::Lock::Timeout=600"
 )
 
 # depends PACKAGE VERSION REGEX: the names in its Depends that match, without versions

@@ -52,4 +52,8 @@ static inline int memsync_folio_expected_ref_count(struct folio *folio)
 #define folio_expected_ref_count memsync_folio_expected_ref_count
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#define mm_flags_test(flag, mm)	test_bit(flag, &(mm)->flags)
+#endif
+
 #endif /* _MEMSYNC_COMPAT_LINUX_MM_H */

@@ -23,5 +23,11 @@ static inline pmd_t memsync_pmdp_get_lockless(pmd_t *pmdp)
 #define pmd_clear_saveddirty(pmd)	(pmd)
 #endif
 
+/* Renamed when the bit got a second use, read-write protection. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+#define pte_uffd(pte)		pte_uffd_wp(pte)
+#define pmd_uffd(pmd)		pmd_uffd_wp(pmd)
+#endif
+
 #endif /* __ASSEMBLY__ */
 #endif /* _MEMSYNC_COMPAT_LINUX_PGTABLE_H */

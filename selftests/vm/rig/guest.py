@@ -25,6 +25,8 @@ APPEND = (
 )
 APPEND_OF = {
     "debug": "kasan_multi_shot",
+    # As before: /proc/PID/mem shows what the process has protected from itself
+    "7": "proc_mem.force_override=always",
 }
 
 

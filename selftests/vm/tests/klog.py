@@ -29,6 +29,7 @@ kernel BUG at mm/rmap.c:1269!
 Oops: general protection fault, probably for non-canonical address: 0000 [#1]
 general protection fault, probably for non-canonical address 0xdead000000000100
 WARNING: CPU: 0 PID: 139 at mm/memory.c:25 do_fault+0x5/0x10
+WARNING: mm/memory.c:25 at do_fault+0x5/0x10, CPU#0: cat/139
 WARNING: possible circular locking dependency detected
 WARNING: possible recursive locking detected
 WARNING: inconsistent lock state

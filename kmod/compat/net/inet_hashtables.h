@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _MEMSYNC_COMPAT_NET_INET_HASHTABLES_H
+#define _MEMSYNC_COMPAT_NET_INET_HASHTABLES_H
+
+#include_next <net/inet_hashtables.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+/* The hash table was an argument. */
+static inline struct sock *
+memsync_inet_lookup_established(struct net *net, __be32 saddr, __be16 sport, __be32 daddr,
+				u16 hnum, int dif, int sdif)
+{
+	return __inet_lookup_established(net, net->ipv4.tcp_death_row.hashinfo, saddr, sport,
+					 daddr, hnum, dif, sdif);
+}
+
+#define __inet_lookup_established memsync_inet_lookup_established
+#endif
+
+#endif /* _MEMSYNC_COMPAT_NET_INET_HASHTABLES_H */
