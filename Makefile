@@ -10,6 +10,7 @@
 #	make check		everything that is tested, in its short form
 #	make lint		what can be said without running anything
 #	make bench		the performance tables
+#	make torture		memory changed in every way, and compared (SEED= MINUTES=2 KERNEL=6.1)
 #	make soak		the long forms (HOURS=1)
 #	make clean
 
@@ -50,6 +51,10 @@ bench:
 lint:
 	@selftests/lint/run
 
+# SEED, MINUTES and KERNEL reach it from the environment and from the command line
+torture:
+	@selftests/torture/run
+
 soak:
 	@HOURS=$(HOURS) selftests/soak
 
@@ -87,4 +92,4 @@ clean:
 	rm -rf *.o *.ko *.mod *.mod.c .*.cmd Module.symvers modules.order .tmp_versions
 	rm -rf selftests/results
 
-.PHONY: all module userspace check demo bench lint soak install uninstall dkms clean
+.PHONY: all module userspace check demo bench lint torture soak install uninstall dkms clean

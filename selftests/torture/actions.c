@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The ways in which memory changes. */
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "torture.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE	23
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE		25
+#endif
+
+/* Mostly few pages, now and then up to 4 MiB. */
+static struct run some_of(struct worker *w, unsigned char *start, size_t size)
+{
+	size_t pages = size / PAGE;
+	size_t first = below(w, pages);
+	size_t nr = below(w, 8) ? 1 + below(w, 16) : 1 + below(w, 4 * MIB / PAGE);
+
+	if (nr > pages - first)
+		nr = pages - first;
+	return (struct run){ start + first * PAGE, nr * PAGE };
+}
+
+static struct run common_run(struct worker *w)
+{
+	return some_of(w, w->t->area, w->t->common);
+}
+
+static struct run own_run(struct worker *w)
+{
+	return some_of(w, w->own, w->own_size);
+}
+
+/* Where this worker may write: everybody's, or its own. */
+static struct run any_run(struct worker *w)
+{
+	return below(w, 2) ? common_run(w) : own_run(w);
+}
+
+/* Pages of an own run that are not mapped are mapped again. */
+static void repair(struct run r)
+{
+	mmap(r.start, r.size, PROT_READ | PROT_WRITE,
+	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+}
+
+/* ---- by the processor ---- */
+
+static void write_words(struct worker *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < 64; i++) {
+		uint64_t n = random_next(&w->seed);
+
+		*(uint64_t *)(w->t->area + (n >> 8) % w->t->common / 8 * 8) = n;
+	}
+}
+
+static void write_run(struct worker *w)
+{
+	struct run r = common_run(w);
+
+	memset(r.start, below(w, 256), r.size);
+}
+
+static void write_upwards(struct worker *w)
+{
+	struct run r = common_run(w);
+	size_t i;
+
+	for (i = 0; i < r.size; i += PAGE)
+		r.start[i + i / PAGE % PAGE]++;
+}
+
+static void write_own(struct worker *w)
+{
+	struct run r = own_run(w);
+
+	memset(r.start, below(w, 256), r.size);
+}
+
+/* The same pages again and again. */
+static void write_hot(struct worker *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < 256; i++)
+		w->own[i % 16 * PAGE + below(w, PAGE)]++;
+}
+
+static void read_run(struct worker *w)
+{
+	struct run r = any_run(w);
+	volatile unsigned char sum = 0;
+	size_t i;
+
+	for (i = 0; i < r.size; i += PAGE)
+		sum += r.start[i];
+}
+
+/* ---- by the kernel ---- */
+
+static void read_file(struct worker *w)
+{
+	struct run r = any_run(w);
+
+	if (pread(w->t->file, r.start, r.size < MIB ? r.size : MIB, below(w, 64) * PAGE + 13) < 0)
+		return;
+}
+
+static void read_pipe(struct worker *w)
+{
+	struct run r = any_run(w);
+	char text[600];
+	int pipes[2];
+
+	if (pipe(pipes))
+		return;
+	memset(text, below(w, 256), sizeof(text));
+	if (write(pipes[1], text, sizeof(text)) == sizeof(text) &&
+	    read(pipes[0], r.start + PAGE - 300, r.size > PAGE ? 600 : 300) < 0)
+		w->last = "a failed read";
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+static void write_remotely(struct worker *w)
+{
+	struct run r = any_run(w);
+	char text[200];
+	struct iovec from = { text, sizeof(text) };
+	struct iovec to = { r.start + below(w, PAGE - sizeof(text)), sizeof(text) };
+
+	memset(text, below(w, 256), sizeof(text));
+	process_vm_writev(getpid(), &from, 1, &to, 1, 0);
+}
+
+static void write_proc_mem(struct worker *w)
+{
+	struct run r = any_run(w);
+	int fd = pid_open_mem(getpid());
+	uint64_t n = random_next(&w->seed);
+
+	if (fd < 0)
+		return;
+	if (pwrite(fd, &n, sizeof(n), (uintptr_t)r.start + below(w, PAGE / 8) * 8) < 0)
+		w->last = "a failed pwrite";
+	close(fd);
+}
+
+/* ---- advice ---- */
+
+static void advise(struct run r, int advice)
+{
+	/* Not every kernel has each, and a part may be unmapped. */
+	madvise(r.start, r.size, advice);
+}
+
+static void drop(struct worker *w)
+{
+	advise(any_run(w), MADV_DONTNEED);
+}
+
+void settle(struct worker *w)
+{
+	size_t i;
+
+	while (w->nr_freed) {
+		struct run r = w->freed[--w->nr_freed];
+
+		for (i = 0; i < r.size; i += PAGE)
+			*(volatile unsigned char *)(r.start + i) += 1;
+	}
+}
+
+static void free_lazily(struct worker *w)
+{
+	struct run r = any_run(w);
+
+	if (w->nr_freed == FREED)
+		settle(w);
+	advise(r, MADV_FREE);
+	if (below(w, 2))
+		*r.start = below(w, 256);
+	w->freed[w->nr_freed++] = r;
+}
+
+static void page_out(struct worker *w)
+{
+	advise(any_run(w), MADV_PAGEOUT);
+}
+
+static void cool(struct worker *w)
+{
+	advise(any_run(w), MADV_COLD);
+}
+
+static void populate(struct worker *w)
+{
+	advise(any_run(w), MADV_POPULATE_WRITE);
+}
+
+static void collapse(struct worker *w)
+{
+	advise(any_run(w), MADV_COLLAPSE);
+}
+
+static void make_huge(struct worker *w)
+{
+	struct run r = any_run(w);
+
+	advise(r, below(w, 2) ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+}
+
+static void make_mergeable(struct worker *w)
+{
+	struct run r = any_run(w);
+
+	advise(r, below(w, 2) ? MADV_MERGEABLE : MADV_UNMERGEABLE);
+}
+
+/* ---- mappings of one's own ---- */
+
+static void protect(struct worker *w)
+{
+	struct run r = own_run(w);
+
+	mprotect(r.start, r.size, below(w, 2) ? PROT_READ : PROT_NONE);
+	mprotect(r.start, r.size, PROT_READ | PROT_WRITE);
+	*r.start = below(w, 256);
+}
+
+static void unmap(struct worker *w)
+{
+	struct run r = own_run(w);
+
+	pthread_mutex_lock(&w->t->holes);
+	munmap(r.start, r.size);
+	repair(r);
+	pthread_mutex_unlock(&w->t->holes);
+	if (below(w, 2))
+		*r.start = below(w, 256);
+}
+
+static void map_over(struct worker *w)
+{
+	struct run r = own_run(w);
+
+	mmap(r.start, r.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+	     -1, 0);
+}
+
+/* Content that comes with no fault. */
+static void move_in(struct worker *w)
+{
+	struct run r = own_run(w);
+	unsigned char *from;
+
+	pthread_mutex_lock(&w->t->holes);
+	from = mmap(NULL, r.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pthread_mutex_unlock(&w->t->holes);
+	if (from == MAP_FAILED)
+		return;
+	memset(from, below(w, 256), r.size);
+	pthread_mutex_lock(&w->t->holes);
+	if (mremap(from, r.size, r.size, MREMAP_MAYMOVE | MREMAP_FIXED, r.start) == MAP_FAILED) {
+		munmap(from, r.size);
+		repair(r);
+	}
+	pthread_mutex_unlock(&w->t->holes);
+}
+
+/* Away, changed there, and back; in between there is nothing, or empty memory. */
+static void move_out(struct worker *w)
+{
+	struct run r = own_run(w);
+	unsigned char *to = w->scratch + (r.start - w->own);
+	bool leave = below(w, 2);
+	int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+
+	pthread_mutex_lock(&w->t->holes);
+	if (mremap(r.start, r.size, r.size, flags | (leave ? MREMAP_DONTUNMAP : 0), to) !=
+	    MAP_FAILED) {
+		to[below(w, r.size)]++;
+		if (leave)
+			*r.start = 0;
+		mremap(to, r.size, r.size, flags | MREMAP_DONTUNMAP, r.start);
+	}
+	repair(r);
+	pthread_mutex_unlock(&w->t->holes);
+}
+
+/* ---- the process ---- */
+
+static void child(struct worker *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < 32; i++)
+		w->t->area[below(w, w->t->common)] ^= 1;
+	_exit(0);
+}
+
+static void fork_and_write(struct worker *w)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		child(w);
+	write_words(w);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
+static void spawn_another(struct worker *w)
+{
+	char *argv[] = { "true", NULL };
+	pid_t pid = 0;
+	int err;
+
+	pthread_mutex_lock(&w->t->holes);
+	err = posix_spawn(&pid, "/bin/true", NULL, NULL, argv, environ);
+	pthread_mutex_unlock(&w->t->holes);
+	if (!err)
+		waitpid(pid, NULL, 0);
+}
+
+/* Of the replica's memory too. */
+static void reclaim(struct worker *w)
+{
+	file_put("/sys/fs/cgroup/torture/memory.reclaim", "6M");
+}
+
+static void forget_soft_dirty(struct worker *w)
+{
+	file_put("/proc/self/clear_refs", "4");
+}
+
+static void compact(struct worker *w)
+{
+	file_put("/proc/sys/vm/compact_memory", "1");
+}
+
+#define ACTION(weight, fn)	{ #fn, fn, weight }
+
+static const struct {
+	const char *name;
+	void (*fn)(struct worker *w);
+	unsigned int weight;
+} actions[] = {
+	ACTION(300, write_words),
+	ACTION(60, write_run),
+	ACTION(60, write_upwards),
+	ACTION(60, write_own),
+	ACTION(60, write_hot),
+	ACTION(60, read_run),
+	ACTION(40, read_file),
+	ACTION(30, read_pipe),
+	ACTION(30, write_remotely),
+	ACTION(30, write_proc_mem),
+	ACTION(20, drop),
+	ACTION(20, free_lazily),
+	ACTION(8, page_out),
+	ACTION(10, cool),
+	ACTION(10, populate),
+	ACTION(4, collapse),
+	ACTION(6, make_huge),
+	ACTION(6, make_mergeable),
+	ACTION(20, protect),
+	ACTION(15, unmap),
+	ACTION(10, map_over),
+	ACTION(15, move_in),
+	ACTION(15, move_out),
+	ACTION(3, fork_and_write),
+	ACTION(1, spawn_another),
+	ACTION(2, reclaim),
+	ACTION(3, forget_soft_dirty),
+	ACTION(1, compact),
+};
+
+void act(struct worker *w)
+{
+	unsigned int i, all = 0, at;
+
+	for (i = 0; i < ARRAY_SIZE(actions); i++)
+		all += actions[i].weight;
+	at = below(w, all);
+	for (i = 0; at >= actions[i].weight; i++)
+		at -= actions[i].weight;
+	w->last = actions[i].name;
+	actions[i].fn(w);
+	w->done++;
+}

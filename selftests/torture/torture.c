@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Threads change memory in every way there is, at random, while passes run, other regions
+ * of the same memory come and go, and memory is short. At random points they stop, a
+ * barrier is taken, and every byte is compared.
+ *
+ *	torture SEED SECONDS
+ *
+ * What each thread does follows from the seed; how they interleave does not.
+ */
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "torture.h"
+
+static time_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	struct torture *t = w->t;
+
+	for (;;) {
+		pthread_barrier_wait(&t->gate);
+		if (atomic_load(&t->ending))
+			return NULL;
+		while (atomic_load_explicit(&t->running, memory_order_relaxed))
+			act(w);
+		settle(w);
+		pthread_barrier_wait(&t->gate);
+	}
+}
+
+static void complain(const struct torture *t, const char *why)
+{
+	unsigned int i;
+
+	printf("# %s\n", why);
+	for (i = 0; i < WORKERS; i++)
+		printf("# thread %u: own memory at %p, %lu actions, the last one: %s\n", i,
+		       (void *)t->workers[i].own, t->workers[i].done, t->workers[i].last);
+}
+
+/* ---- a region that comes and goes over the same memory ---- */
+
+struct visitor {
+	pthread_t thread;
+	struct torture *t;
+	uint64_t seed;
+	atomic_bool stop;
+	unsigned int visits;
+};
+
+static void visit(struct visitor *v, struct memsync *ms)
+{
+	size_t pages = v->t->common / PAGE, first = random_next(&v->seed) % pages;
+	struct memsync_range range = {
+		.start = (uintptr_t)v->t->area + first * PAGE,
+		.end = (uintptr_t)v->t->area + v->t->common,
+	};
+	struct memsync_register_opts opts = {
+		.size = sizeof(opts),
+		.pid = getpid(),
+		.name = "visitor",
+		.role = MEMSYNC_ROLE_SOURCE,
+		.ranges = &range,
+		.nr_ranges = 1,
+	};
+	uint32_t id;
+
+	/* KSM, userfaultfd and the like may speak against it at times. */
+	if (memsync_register(ms, &opts, &id))
+		return;
+	usleep(random_next(&v->seed) % 200000);
+	memsync_unregister(ms, id);
+	v->visits++;
+}
+
+static void *visitor(void *arg)
+{
+	struct visitor *v = arg;
+	struct memsync *ms;
+
+	if (memsync_open(&ms))
+		return NULL;
+	while (!atomic_load(&v->stop)) {
+		visit(v, ms);
+		usleep(random_next(&v->seed) % 300000);
+	}
+	memsync_close(ms);
+	return NULL;
+}
+
+/* ---- rounds ---- */
+
+static void set_up(struct torture *t, uint64_t seed)
+{
+	unsigned int i;
+
+	t->size = sized(48 * MIB, 24 * MIB);
+	t->common = t->size / 2;
+	t->area = memory_new(t->size);
+	if (!t->area)
+		exit(2);
+	memory_fill(t->area, t->size / 4 * 3, seed);
+	t->file = memfd_create("content", 0);
+	if (t->file < 0 || write(t->file, t->area, 2 * MIB) != 2 * MIB)
+		exit(2);
+	/* What malloc() maps could come to lie in a hole of the region */
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_MAX, 0);
+	pthread_mutex_init(&t->holes, NULL);
+	pthread_barrier_init(&t->gate, NULL, WORKERS + 1);
+	for (i = 0; i < WORKERS; i++) {
+		struct worker *w = &t->workers[i];
+
+		w->nr = i;
+		w->t = t;
+		w->seed = seed * WORKERS + i;
+		w->own_size = (t->size - t->common) / WORKERS;
+		w->own = t->area + t->common + i * w->own_size;
+		w->scratch = memory_new_sparse(w->own_size);
+		w->last = "none";
+		if (!w->scratch || pthread_create(&w->thread, NULL, work, w))
+			exit(2);
+	}
+}
+
+static const char *one_round(struct torture *t, struct pair *pair, uint64_t *seed)
+{
+	unsigned int barriers = random_next(seed) % 3;
+	const char *why = NULL;
+
+	atomic_store(&t->running, true);
+	pthread_barrier_wait(&t->gate);
+	while (barriers-- && !why)
+		why = pair_sync(pair);
+	usleep(random_next(seed) % 400000);
+	atomic_store(&t->running, false);
+	pthread_barrier_wait(&t->gate);
+	return why ? why : pair_sync_compare(pair);
+}
+
+static const char *again(struct torture *t, struct pair *pair, struct memsync *ms)
+{
+	pair_stop(pair);
+	return pair_start(pair, ms, getpid(), t->area, t->size);
+}
+
+static const char *torment(struct torture *t, uint64_t seed, time_t seconds)
+{
+	time_t begin = now(), said = begin;
+	unsigned long rounds = 0, regions = 1;
+	struct memsync *ms;
+	struct pair pair;
+	const char *why;
+
+	why = pair_net(&ms);
+	if (!why)
+		why = pair_start(&pair, ms, getpid(), t->area, t->size);
+	while (!why && now() < begin + seconds) {
+		why = one_round(t, &pair, &seed);
+		rounds++;
+		if (!why && random_next(&seed) % 16 == 0) {
+			why = again(t, &pair, ms);
+			regions++;
+		}
+		if (now() < said + 10)
+			continue;
+		said = now();
+		printf("# %ld s: %lu comparisons, %lu regions, %ju pages shipped by this one\n",
+		       said - begin, rounds, regions,
+		       (uintmax_t)pair_stats(&pair).shipped_pages);
+		fflush(stdout);
+	}
+	printf("# %lu comparisons of %zu MiB\n", rounds, t->size / MIB);
+	return why;
+}
+
+int main(int argc, char **argv)
+{
+	static struct torture t;
+	static struct visitor v = { .t = &t };
+	const char *why;
+	uint64_t seed;
+
+	if (argc != 3) {
+		fputs("usage: torture SEED SECONDS\n", stderr);
+		return 2;
+	}
+	seed = strtoull(argv[1], NULL, 0);
+	printf("TAP version 13\n1..1\n# seed %ju\n", (uintmax_t)seed);
+	fflush(stdout);
+	set_up(&t, seed);
+	v.seed = ~seed;
+	pthread_create(&v.thread, NULL, visitor, &v);
+	why = torment(&t, seed, atol(argv[2]));
+	if (why)
+		complain(&t, why);
+	atomic_store(&v.stop, true);
+	pthread_join(v.thread, NULL);
+	printf("# %u visits of another region\n", v.visits);
+	printf("%s 1 torture # seed %ju\n", why ? "not ok" : "ok", (uintmax_t)seed);
+	/* The threads wait at the gate, and go with us. */
+	return !!why;
+}
