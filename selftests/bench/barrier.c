@@ -23,8 +23,7 @@ int main(int argc, char **argv)
 	rounds = number(argv[3]);
 	area_map(&area, MIB);
 	area_fill(&area);
-	source_open(&source, "bench", &area);
-	source_connect(&source, argv[1]);
+	source_open(&source, "bench", argv[1], &area);
 	source_barrier(&source);
 	rest(1000);
 	for (i = 0; i < rounds; i++) {

@@ -14,8 +14,7 @@ static struct memsync_stats before;
 
 static void start(const struct area *area)
 {
-	source_open(&source, "bench", area);
-	source_connect(&source, "127.0.0.1");
+	source_open(&source, "bench", "127.0.0.1", area);
 	source_barrier(&source);
 	source_pause(&source);
 	before = source_stats(&source);

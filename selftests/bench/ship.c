@@ -40,12 +40,10 @@ static void again(struct source *source, const struct area *area, size_t nr)
 
 static void first(struct source *source, const char *peer, const struct area *area)
 {
+	uint64_t took, began = now();
 	struct memsync_stats stats;
-	uint64_t took, began;
 
-	source_open(source, "bench", area);
-	began = now();
-	source_connect(source, peer);
+	source_open(source, "bench", peer, area);
 	source_barrier(source);
 	took = now() - began;
 	stats = source_stats(source);

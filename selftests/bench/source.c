@@ -13,8 +13,12 @@ static void check(struct source *source, int err, const char *what)
 		die("%s: %s (%s)", what, memsync_error(source->ms), strerror(-err));
 }
 
-void source_open(struct source *source, const char *name, const struct area *area)
+void source_open(struct source *source, const char *name, const char *peer,
+		 const struct area *area)
 {
+	struct memsync_addr addr = {
+		.in = { .sin_family = AF_INET, .sin_port = htons(MEMSYNC_DEFAULT_PORT) },
+	};
 	struct memsync_range range = {
 		.start = (uintptr_t)area->start,
 		.end = (uintptr_t)area->start + area->pages * PAGE,
@@ -25,24 +29,17 @@ void source_open(struct source *source, const char *name, const struct area *are
 		.role = MEMSYNC_ROLE_SOURCE,
 		.ranges = &range,
 		.nr_ranges = 1,
+		.peers = &addr,
+		.nr_peers = 1,
 		.flags = MEMSYNC_REGION_F_PLAINTEXT,
 	};
 	int err = memsync_open(&source->ms);
 
 	if (err)
 		die("the module: %s", strerror(-err));
-	check(source, memsync_register(source->ms, &opts, &source->id), "register");
-}
-
-void source_connect(struct source *source, const char *peer)
-{
-	struct memsync_addr addr = {
-		.in = { .sin_family = AF_INET, .sin_port = htons(MEMSYNC_DEFAULT_PORT) },
-	};
-
 	if (inet_pton(AF_INET, peer, &addr.in.sin_addr) != 1)
 		die("%s is not an IPv4 address", peer);
-	check(source, memsync_peer_add(source->ms, source->id, &addr, NULL), "peer add");
+	check(source, memsync_register(source->ms, &opts, &source->id), "register");
 }
 
 void source_close(struct source *source)

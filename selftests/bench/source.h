@@ -13,10 +13,9 @@ struct source {
 	uint32_t flags;
 };
 
-/* Watched, but not shipped yet; both sides call the region @name. */
-void source_open(struct source *source, const char *name, const struct area *area);
-/* @peer: IPv4 address of a listener on the default port. */
-void source_connect(struct source *source, const char *peer);
+/* @peer: IPv4 address of a listener on the default port; both sides call the region @name. */
+void source_open(struct source *source, const char *name, const char *peer,
+		 const struct area *area);
 void source_close(struct source *source);
 
 void source_pause(struct source *source);
