@@ -177,7 +177,7 @@ build_standin()
 {
 	local kdir entry
 
-	kdir=$(realpath "/lib/modules/$(uname -r)/build")
+	kdir=$(realpath -m "/lib/modules/$(uname -r)/build")
 	[ -d "$kdir" ] || skip "no headers to build a module with"
 	cp -r "$here/hook/standin" "$tmp"
 	# Where the rig has it, if this is one that the host's compiler is not for
