@@ -33,8 +33,6 @@ static void *work(void *arg)
 
 	for (;;) {
 		pthread_barrier_wait(&t->gate);
-		if (atomic_load(&t->ending))
-			return NULL;
 		while (atomic_load_explicit(&t->running, memory_order_relaxed))
 			act(w);
 		settle(w);
@@ -125,7 +123,6 @@ static void set_up(struct torture *t, uint64_t seed)
 	for (i = 0; i < WORKERS; i++) {
 		struct worker *w = &t->workers[i];
 
-		w->nr = i;
 		w->t = t;
 		w->seed = seed * WORKERS + i;
 		w->own_size = (t->size - t->common) / WORKERS;

@@ -23,7 +23,6 @@ struct run {
 
 /**
  * struct worker - a thread that changes memory
- * @nr: which
  * @t: the whole
  * @seed: its own sequence of random numbers
  * @own: memory whose mappings it alone changes, and to which it alone writes
@@ -36,7 +35,6 @@ struct run {
  */
 struct worker {
 	pthread_t thread;
-	unsigned int nr;
 	struct torture *t;
 	uint64_t seed;
 	unsigned char *own;
@@ -57,8 +55,7 @@ struct worker {
  * @holes: held where something is unmapped for a moment, and where something new is
  *	mapped wherever there is room
  * @gate: workers and main meet here before and after each comparison
- * @running: go on until the next comparison
- * @ending: and after it, leave
+ * @running: go on; else come to the gate
  */
 struct torture {
 	unsigned char *area;
@@ -68,7 +65,6 @@ struct torture {
 	pthread_mutex_t holes;
 	pthread_barrier_t gate;
 	atomic_bool running;
-	atomic_bool ending;
 	struct worker workers[WORKERS];
 };
 
