@@ -26,7 +26,7 @@ static time_t now(void)
 	return ts.tv_sec;
 }
 
-static void *work(void *arg)
+static __attribute__((noreturn)) void *work(void *arg)
 {
 	struct worker *w = arg;
 	struct torture *t = w->t;
