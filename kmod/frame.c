@@ -69,13 +69,30 @@ static int send_all(struct memsync_tcp *tcp, struct iov_iter *iter, int flags)
 	return 0;
 }
 
-static void sum_header(struct xxh64_state *state, const struct memsync_wire_header *h)
+static u64 sum_header(const struct memsync_wire_header *h)
 {
 	struct memsync_wire_header zeroed = *h;
 
 	zeroed.sum = 0;
-	xxh64_reset(state, 0);
-	xxh64_update(state, &zeroed, sizeof(zeroed));
+	return xxh64(&zeroed, sizeof(zeroed), 0);
+}
+
+static u32 first_block(u32 len)
+{
+	return len % MEMSYNC_WIRE_BLOCK ?: min(len, MEMSYNC_WIRE_BLOCK);
+}
+
+/* Of a payload, or of a part of it that whole blocks follow. */
+static u64 sum_blocks(u64 sum, const void *data, u32 len)
+{
+	u32 n = first_block(len);
+
+	for (; len; n = MEMSYNC_WIRE_BLOCK) {
+		sum = xxh64(data, n, sum);
+		data += n;
+		len -= n;
+	}
+	return sum;
 }
 
 /* A frame is sent whole, or not at all and its number is free, or nothing can follow. */
@@ -92,7 +109,6 @@ int memsync_tcp_send(struct memsync_tcp *tcp, enum memsync_wire_type type, u16 f
 		     const void *payload, u32 length, bool more)
 {
 	struct memsync_wire_header h;
-	struct xxh64_state state;
 	struct iov_iter iter;
 	struct kvec vec[2] = {
 		{ .iov_base = &h, .iov_len = sizeof(h) },
@@ -103,9 +119,7 @@ int memsync_tcp_send(struct memsync_tcp *tcp, enum memsync_wire_type type, u16 f
 	if (tcp->broken)
 		return -EPIPE;
 	memsync_wire_header_fill(&h, type, flags, length, tcp->tx_seq++);
-	sum_header(&state, &h);
-	xxh64_update(&state, payload, length);
-	h.sum = cpu_to_le64(xxh64_digest(&state));
+	h.sum = cpu_to_le64(sum_blocks(sum_header(&h), payload, length));
 
 	iov_iter_kvec(&iter, ITER_SOURCE, vec, length ? 2 : 1, sizeof(h) + length);
 	err = send_all(tcp, &iter, more ? MSG_MORE : 0);
@@ -119,19 +133,18 @@ int memsync_tcp_send_pages(struct memsync_tcp *tcp, struct memsync_frame *frame)
 	u32 head = MEMSYNC_WIRE_PAGES_HEAD(le32_to_cpu(w->nr_descs));
 	u32 contents = le32_to_cpu(w->nr_pages) * PAGE_SIZE;
 	struct kvec vec = { .iov_base = frame->head, .iov_len = sizeof(*h) + head };
-	struct xxh64_state state;
 	struct iov_iter iter;
 	unsigned int i;
+	u64 sum;
 	int err;
 
 	if (tcp->broken)
 		return -EPIPE;
 	memsync_wire_header_fill(h, MEMSYNC_WIRE_PAGES, 0, head + contents, tcp->tx_seq++);
-	sum_header(&state, h);
-	xxh64_update(&state, w, head);
+	sum = sum_blocks(sum_header(h), w, head);
 	for (i = 0; i < frame->nr_bvecs; i++)
-		xxh64_update(&state, bvec_virt(&frame->bvecs[i]), frame->bvecs[i].bv_len);
-	h->sum = cpu_to_le64(xxh64_digest(&state));
+		sum = sum_blocks(sum, bvec_virt(&frame->bvecs[i]), frame->bvecs[i].bv_len);
+	h->sum = cpu_to_le64(sum);
 
 	iov_iter_kvec(&iter, ITER_SOURCE, &vec, 1, vec.iov_len);
 	err = send_all(tcp, &iter, MSG_MORE);
@@ -203,9 +216,45 @@ static void step_copy(void *to, const u8 *data, u32 len)
 	*p += len;
 }
 
+/**
+ * struct summing - the sum of a payload that lies in pieces
+ * @sum: so far
+ * @block: the current block, as far as it did not lie in one piece
+ * @size: of it
+ * @have: bytes that are in @block
+ */
+struct summing {
+	u64 sum;
+	u8 *block;
+	u32 size;
+	u32 have;
+};
+
+static void sum_block(struct summing *s, const u8 *block)
+{
+	s->sum = xxh64(block, s->size, s->sum);
+	s->size = MEMSYNC_WIRE_BLOCK;
+	s->have = 0;
+}
+
 static void step_sum(void *to, const u8 *data, u32 len)
 {
-	xxh64_update(to, data, len);
+	struct summing *s = to;
+
+	while (len) {
+		u32 n = min(len, s->size - s->have);
+
+		if (n == s->size) {
+			sum_block(s, data);
+		} else {
+			memcpy(s->block + s->have, data, n);
+			s->have += n;
+			if (s->have == s->size)
+				sum_block(s, s->block);
+		}
+		data += n;
+		len -= n;
+	}
 }
 
 static int peek_queue(struct memsync_tcp *tcp, u32 offset, void *buf, u32 len)
@@ -227,15 +276,19 @@ int memsync_tcp_peek(struct memsync_tcp *tcp, u32 offset, void *buf, u32 len)
 
 static bool sum_right(struct memsync_tcp *tcp)
 {
+	u32 len = memsync_tcp_length(tcp);
 	struct sock *sk = tcp->sock->sk;
-	struct xxh64_state state;
+	struct summing s = {
+		.sum = sum_header(&tcp->head),
+		.block = tcp->block,
+		.size = first_block(len),
+	};
 	int err;
 
-	sum_header(&state, &tcp->head);
 	lock_sock(sk);
-	err = walk_queue(sk, sizeof(tcp->head), memsync_tcp_length(tcp), step_sum, &state);
+	err = walk_queue(sk, sizeof(tcp->head), len, step_sum, &s);
 	release_sock(sk);
-	return !err && xxh64_digest(&state) == le64_to_cpu(tcp->head.sum);
+	return !err && s.sum == le64_to_cpu(tcp->head.sum);
 }
 
 /* ---- waiting for frames ---- */

@@ -204,13 +204,13 @@ static void put_bvec(struct memsync_frame *frame, struct memsync_pool *pool)
 	bvec_set_page(&frame->bvecs[frame->nr_bvecs++], chunk, PAGE_SIZE, at);
 }
 
-static int add_copy(struct memsync_peer *peer, u64 offset, const void *content)
+static int add_copy(struct memsync_peer *peer, u64 offset, void *content)
 {
 	struct memsync_pool *pool = peer->pool;
 
 	if (pool->used >= chunk_pages(pool->chunks[pool->at]) && next_chunk(pool))
 		return -ENOMEM;
-	memcpy(page_address(pool->chunks[pool->at]) + pool->used * PAGE_SIZE, content, PAGE_SIZE);
+	copy_page(page_address(pool->chunks[pool->at]) + pool->used * PAGE_SIZE, content);
 	put_bvec(peer->frame, pool);
 	put_desc(peer->frame, offset, 1, 0);
 	le32_add_cpu(&memsync_frame_pages(peer->frame)->nr_pages, 1);
@@ -223,7 +223,7 @@ static int add_copy(struct memsync_peer *peer, u64 offset, const void *content)
  */
 static int add_page(struct memsync_peer *peer, u64 offset, struct page *page)
 {
-	const void *content;
+	void *content;
 	int err;
 
 	err = make_room(peer, offset);

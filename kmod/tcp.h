@@ -38,6 +38,7 @@ struct socket;
  * @has_head: @head is that of the frame at the front of the queue
  * @head: as received
  * @broken: part of a frame was sent; nothing else can be
+ * @block: of a frame's payload, put together from where it lies in pieces
  */
 struct memsync_tcp {
 	struct socket *sock;
@@ -55,6 +56,7 @@ struct memsync_tcp {
 	bool has_head;
 	struct memsync_wire_header head;
 	bool broken;
+	u8 block[MEMSYNC_WIRE_BLOCK];
 };
 
 /* ---- tcp.c: sockets ---- */

@@ -36,6 +36,7 @@
 #define MEMSYNC_WIRE_DIGESTS		2048		/* of one frame */
 #define MEMSYNC_WIRE_DIGEST_RUN		0x40000U	/* pages of one digest */
 #define MEMSYNC_WIRE_MISMATCHES		64
+#define MEMSYNC_WIRE_BLOCK		4096		/* of a payload, summed at a time */
 
 enum memsync_wire_type {
 	MEMSYNC_WIRE_HELLO = 1,
@@ -64,7 +65,10 @@ enum memsync_wire_type {
  * @length: of the payload that follows, bytes
  * @reserved: zero
  * @seq: counts this direction's frames from 0
- * @sum: xxh64, seed 0, of the header with this field zero, and the payload
+ * @sum: xxh64, seed 0, of the header with this field zero; then of each block of the
+ *	payload, the sum so far being the seed. All blocks are of MEMSYNC_WIRE_BLOCK
+ *	bytes but the first, which is what the others leave, so that contents of pages
+ *	are blocks of their own.
  */
 struct memsync_wire_header {
 	__le32 magic;

@@ -43,10 +43,10 @@ def step(acc, lane):
     return rotate((acc + lane * P2) & MASK, 31) * P1 & MASK
 
 
-def xxh64(data):
+def xxh64(data, seed=0):
     at, length = 0, len(data)
     if length >= 32:
-        acc = [(P1 + P2) & MASK, P2, 0, -P1 & MASK]
+        acc = [(seed + n) & MASK for n in (P1 + P2, P2, 0, -P1)]
         while at + 32 <= length:
             lanes = struct.unpack_from("<4Q", data, at)
             acc = [step(a, lane) for a, lane in zip(acc, lanes)]
@@ -55,7 +55,7 @@ def xxh64(data):
         for a in acc:
             h = ((h ^ step(0, a)) * P1 + P4) & MASK
     else:
-        h = P5
+        h = (seed + P5) & MASK
     h = (h + length) & MASK
     while at + 8 <= length:
         lane, = struct.unpack_from("<Q", data, at)
@@ -74,12 +74,20 @@ def xxh64(data):
 
 # ---- frames ----
 
+def frame_sum(head, body):
+    total, at, size = xxh64(head), 0, len(body) % PAGE or PAGE
+    while at < len(body):
+        total = xxh64(body[at:at + size], total)
+        at, size = at + size, PAGE
+    return total
+
+
 def frame(kind, body, seq, version=VERSION, flags=0, magic=MAGIC, length=None, reserved=0,
           sum_off=0):
     if length is None:
         length = len(body)
     head = HEADER.pack(magic, version, kind, flags, length, reserved, seq, 0)
-    total = (xxh64(head + body) + sum_off) & MASK
+    total = (frame_sum(head, body) + sum_off) & MASK
     return HEADER.pack(magic, version, kind, flags, length, reserved, seq, total) + body
 
 
