@@ -21,6 +21,13 @@
 #define CHUNK_ORDER	4	/* pages that are together make fewer fragments */
 #define CHUNKS		(MEMSYNC_TCP_IN_FLIGHT >> (PAGE_SHIFT + CHUNK_ORDER))
 
+/*
+ * Pages, between where a page lies in the replica and where its copy does in its
+ * chunk. A TLB that looks at the low bits alone, as QEMU's does, would hold only
+ * one of the two while the sink copies from one to the other.
+ */
+#define SKEW		(1 << (CHUNK_ORDER - 1))
+
 /**
  * struct memsync_pool - memory for copies, reused in turn
  * @chunks: NULL: not allocated yet
@@ -69,10 +76,13 @@ int memsync_pass_alloc(struct memsync_peer *peer)
 	peer->harvest = kvmalloc(sizeof(*peer->harvest), GFP_KERNEL);
 	peer->frame = kzalloc(sizeof(*peer->frame), GFP_KERNEL);
 	peer->control = kvmalloc(MEMSYNC_WIRE_CONTROL_MAX, GFP_KERNEL);
-	if (peer->pool && peer->harvest && peer->frame && peer->control)
-		return 0;
-	memsync_pass_free(peer);
-	return -ENOMEM;
+	if (!peer->pool || !peer->harvest || !peer->frame || !peer->control) {
+		memsync_pass_free(peer);
+		return -ENOMEM;
+	}
+	peer->pool->chunks[0] = alloc_chunk();
+	peer->pool->used = SKEW;
+	return 0;
 }
 
 void memsync_pass_free(struct memsync_peer *peer)
