@@ -11,6 +11,7 @@
 #	make lint		what can be said without running anything
 #	make bench		the performance tables
 #	make torture		memory changed in every way, and compared (SEED= MINUTES=2 KERNEL=6.1)
+#	make mutants		deliberate faults in the module, which the tests must find
 #	make soak		the long forms (HOURS=1)
 #	make clean
 
@@ -55,6 +56,9 @@ lint:
 torture:
 	@selftests/torture/run
 
+mutants:
+	@selftests/mutants/run
+
 soak:
 	@HOURS=$(HOURS) selftests/soak
 
@@ -92,4 +96,4 @@ clean:
 	rm -rf *.o *.ko *.mod *.mod.c .*.cmd Module.symvers modules.order .tmp_versions
 	rm -rf selftests/results
 
-.PHONY: all module userspace check demo bench lint torture soak install uninstall dkms clean
+.PHONY: all module userspace check demo bench lint torture mutants soak install uninstall dkms clean
