@@ -12,8 +12,14 @@
 #include "tlb.h"
 #include "walk.h"
 
-/* Blocks visited under one hold of the mmap lock. */
-#define MAX_BLOCKS	256
+/*
+ * What is visited under one hold of the mmap lock, in entries that are merely
+ * looked at, some 15 instructions each. A block as such costs as much as a few
+ * of them, and so does a page that is found.
+ */
+#define HOLD		8192
+#define HOLD_BLOCK	32
+#define HOLD_PAGE	4
 
 static void wake_others(struct memsync_walk *w)
 {
@@ -51,19 +57,29 @@ static bool take_block(struct memsync_walk *w, unsigned long index)
 	return true;
 }
 
+/* Visits a marked block. Returns what that cost, of HOLD. */
+static unsigned int visit_block(struct memsync_walk *w, unsigned long index)
+{
+	unsigned long before = w->found;
+
+	if (!take_block(w, index))
+		return HOLD_BLOCK;
+	memsync_walk_block(w);
+	return HOLD_BLOCK + (w->found - before) * HOLD_PAGE +
+	       (w->taken.look ? MEMSYNC_BLOCK_PAGES : 0);
+}
+
 /* Visits marked blocks from @next on while there is room. Returns where to go on. */
 static unsigned long visit_blocks(struct memsync_walk *w, unsigned long next)
 {
 	struct memsync_dirty *d = &w->track->dirty;
-	unsigned int visited = 0;
+	unsigned int cost = 0;
 
 	for (next = memsync_dirty_next(d, next); next < d->nr_blocks;
 	     next = memsync_dirty_next(d, next + 1)) {
-		if (visited++ == MAX_BLOCKS ||
-		    w->h->nr + MEMSYNC_BLOCK_PAGES > MEMSYNC_HARVEST_PIECES)
+		if (cost >= HOLD || w->h->nr + MEMSYNC_BLOCK_PAGES > MEMSYNC_HARVEST_PIECES)
 			break;
-		if (take_block(w, next))
-			memsync_walk_block(w);
+		cost += visit_block(w, next);
 		if (unlikely(w->err))
 			break;
 	}

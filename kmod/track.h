@@ -83,7 +83,8 @@ struct memsync_piece {
 	struct page *page;
 };
 
-#define MEMSYNC_HARVEST_PIECES	2048
+/* As many pages are held until they are shipped, which reclaim would like to have: few. */
+#define MEMSYNC_HARVEST_PIECES	1024
 
 /**
  * struct memsync_harvest - one walk over the dirty pages

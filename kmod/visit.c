@@ -49,12 +49,14 @@ static __always_inline void found_page(struct memsync_walk *w, const struct segm
 				       unsigned int i, struct page *page)
 {
 	get_page(page);
+	w->found++;
 	*next_piece(w) = (struct memsync_piece){ offset_of(s, i), 1, page };
 }
 
 static void found_elsewhere(struct memsync_walk *w, const struct segment *s, unsigned int i)
 {
 	w->elsewhere = true;
+	w->found++;
 	*next_piece(w) = (struct memsync_piece){ offset_of(s, i), 1, MEMSYNC_PAGE_ELSEWHERE };
 }
 
@@ -63,6 +65,7 @@ static void found_zeros(struct memsync_walk *w, const struct segment *s, unsigne
 	struct memsync_piece *last;
 	u64 offset = offset_of(s, i);
 
+	w->found++;
 	last = w->h->nr ? &w->h->pieces[w->h->nr - 1] : NULL;
 	if (last && !last->page && last->offset + ((u64)last->nr << PAGE_SHIFT) == offset)
 		last->nr++;

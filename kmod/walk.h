@@ -17,6 +17,7 @@ struct memsync_walk {
 	const char *refusal;		/* as is what speaks against it, */
 	pmd_t *pmds;			/* and the last table of PMDs */
 	unsigned long pmds_addr;	/* an address that it covers */
+	unsigned long found;		/* dirty pages */
 	bool alone;			/* no other track of this memory */
 	bool elsewhere;			/* a piece is to be faulted in */
 	bool told;			/* other tracks were marked */

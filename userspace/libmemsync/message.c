@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* One request and its answers. */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 #include <linux/netlink.h>
@@ -74,6 +75,14 @@ int ms_full(struct memsync *ms, struct nl_msg *msg)
 	return ms_fail(ms, -EMSGSIZE, "the request is too long");
 }
 
+/* A request that could not be sent, or an answer that was not read, leaves a gap. */
+static int on_seq(struct nl_msg *msg, void *arg)
+{
+	const struct exchange *x = arg;
+
+	return nlmsg_hdr(msg)->nlmsg_seq == x->request->nlmsg_seq ? NL_OK : NL_SKIP;
+}
+
 static int on_error(struct sockaddr_nl *nla, struct nlmsgerr *e, void *arg)
 {
 	const struct nlmsghdr *nlh = (const struct nlmsghdr *)e - 1;
@@ -138,6 +147,17 @@ static int on_valid(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
+/* The rest of an answer whose reading failed: no other dump begins before its end. */
+static void drain(struct exchange *x, struct nl_cb *cb)
+{
+	struct pollfd fd = { .fd = nl_socket_get_fd(x->ms->sk), .events = POLLIN };
+	int tries;
+
+	x->fn = NULL;
+	for (tries = 0; tries < 100 && !x->done && poll(&fd, 1, 0) == 1; tries++)
+		nl_recvmsgs(x->ms->sk, cb);
+}
+
 static int receive(struct exchange *x)
 {
 	struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
@@ -145,19 +165,20 @@ static int receive(struct exchange *x)
 
 	if (!cb)
 		return ms_fail(x->ms, -ENOMEM, "out of memory");
+	nl_cb_set(cb, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, on_seq, x);
 	nl_cb_err(cb, NL_CB_CUSTOM, on_error, x);
 	nl_cb_set(cb, NL_CB_ACK, NL_CB_CUSTOM, on_ack, x);
 	nl_cb_set(cb, NL_CB_FINISH, NL_CB_CUSTOM, on_finish, x);
 	nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_valid, x);
 	while (!x->done && err >= 0)
 		err = nl_recvmsgs(x->ms->sk, cb);
+	if (err < 0 && err != -NLE_DUMP_INTR && !x->done) {
+		drain(x, cb);
+		x->err = ms_fail(x->ms, ms_from_nl(err), "reading from the module: %s",
+				 nl_geterror(err));
+	}
 	nl_cb_put(cb);
-	if (err == -NLE_DUMP_INTR)
-		return -EAGAIN;
-	if (err < 0 && !x->done)
-		return ms_fail(x->ms, ms_from_nl(err), "reading from the module: %s",
-			       nl_geterror(err));
-	return x->err;
+	return err == -NLE_DUMP_INTR ? -EAGAIN : x->err;
 }
 
 int ms_exchange(struct memsync *ms, struct nl_msg *msg, ms_reply_fn fn, void *arg)
