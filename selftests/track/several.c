@@ -130,6 +130,38 @@ TEST_F(several, regions_of_the_same_memory)
 	pair_stop(&two);
 }
 
+/* What becomes writable with no fault is seen by the region that looks first, for both. */
+TEST_F(several, regions_of_memory_made_writable)
+{
+	size_t size = 4 * MIB;
+	unsigned char *area = memory_new(size);
+	struct memsync_range all = range_of(area, size);
+	struct pair one, two;
+	unsigned int i;
+
+	memory_fill(area, size, 1);
+	ASSERT_OK(pair_start_ranges(&one, self->ms, "one", getpid(), &all, 1));
+	ASSERT_OK(pair_start_ranges(&two, self->ms, "two", getpid(), &all, 1));
+	ASSERT_OK(pair_sync_compare(&one));
+	ASSERT_OK(pair_sync_compare(&two));
+	for (i = 0; i < 4; i++) {
+		struct pair *first = i % 2 ? &one : &two, *second = i % 2 ? &two : &one;
+
+		memory_fill(area, size / 2, 10 + i);
+		ASSERT_EQ(0, mprotect(area, size, PROT_READ));
+		ASSERT_OK(pair_sync_compare(first));
+		ASSERT_OK(pair_sync_compare(second));
+		ASSERT_EQ(0, memsync_pause(self->ms, second->source));
+		ASSERT_EQ(0, mprotect(area, size, PROT_READ | PROT_WRITE));
+		memory_fill(area + MIB, size / 2, 20 + i);
+		ASSERT_OK(pair_sync_compare(first));
+		ASSERT_EQ(0, memsync_resume(self->ms, second->source));
+		ASSERT_OK(pair_sync_compare(second));
+	}
+	pair_stop(&one);
+	pair_stop(&two);
+}
+
 struct victim {
 	pid_t pid;
 	int to;
