@@ -20,6 +20,9 @@
 /* What a request allocates at most */
 #define MAX_NTH	2000
 
+/* More than can fail at random */
+#define TIMES	1000000
+
 FIXTURE(allocations) {
 	struct memsync *ms;
 	struct memsync *other;	/* to look with: an answer may be stuck in @ms */
@@ -27,18 +30,32 @@ FIXTURE(allocations) {
 	int nth;
 };
 
-static void put_attr(const char *kind, const char *attr, const char *value)
+static const char *put_attr(const char *kind, const char *attr, const char *value)
 {
-	char path[128];
+	static char path[128];
 
 	snprintf(path, sizeof(path), DEBUGFS "/%s/%s", kind, attr);
-	file_put(path, value);
+	return file_put(path, value) ? path : NULL;
 }
 
-static void put_both(const char *attr, const char *value)
+/* Return: NULL, or the file that did not take it. */
+static const char *put_both(const char *attr, const char *value)
 {
-	put_attr("failslab", attr, value);
-	put_attr("fail_page_alloc", attr, value);
+	const char *why = put_attr("failslab", attr, value);
+
+	return why ? why : put_attr("fail_page_alloc", attr, value);
+}
+
+/* How many allocations from slabs have failed since "times" was TIMES. */
+static long failures(void)
+{
+	char text[16] = "";
+	int fd = open(DEBUGFS "/failslab/times", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return -1;
+	close(fd);
+	return TIMES - atol(text);
 }
 
 FIXTURE_SETUP(allocations)
@@ -48,9 +65,9 @@ FIXTURE_SETUP(allocations)
 		SKIP(return, "a kernel whose allocations always succeed");
 	if (access(DEBUGFS "/failslab", F_OK))
 		mount("none", DEBUGFS, "debugfs", 0, NULL);
-	put_both("verbose", "0");
-	put_both("ignore-gfp-wait", "N");
-	put_attr("fail_page_alloc", "min-order", "0");
+	ASSERT_OK(put_both("verbose", "0"));
+	ASSERT_OK(put_both("ignore-gfp-wait", "N"));
+	ASSERT_OK(put_attr("fail_page_alloc", "min-order", "0"));
 	ASSERT_OK(pair_net(&self->ms));
 	ASSERT_EQ(0, memsync_open(&self->other));
 	self->area = memory_new(SIZE);
@@ -301,21 +318,23 @@ TEST_F(allocations, while_passes_run)
 
 	ASSERT_OK(pair_start(&pair, self->ms, getpid(), self->area, SIZE));
 	ASSERT_OK(pair_sync_compare(&pair));
-	put_both("task-filter", "Y");
-	put_both("interval", "1");
-	put_both("times", "-1");
+	ASSERT_OK(put_both("task-filter", "Y"));
+	ASSERT_OK(put_both("interval", "1"));
+	ASSERT_OK(put_both("times", "1000000"));
 	for (round = 0; round < 20; round++) {
 		ASSERT_LT(0, make_threads_fail());
-		put_both("probability", round % 2 ? "2" : "20");
+		ASSERT_OK(put_both("probability", round % 2 ? "2" : "20"));
 		for (i = 0; i < 10; i++) {
 			memory_fill(self->area + i * (SIZE / 10), SIZE / 20, round * 10 + i);
 			usleep(20000);
 		}
-		put_both("probability", "0");
+		ASSERT_OK(put_both("probability", "0"));
 		ASSERT_OK(pair_sync_compare(&pair));
 	}
-	put_both("task-filter", "N");
-	printf("# %ju reconnects\n", (uintmax_t)pair_stats(&pair).reconnects);
+	ASSERT_OK(put_both("task-filter", "N"));
+	printf("# %ld failures, %ju reconnects\n", failures(),
+	       (uintmax_t)pair_stats(&pair).reconnects);
+	ASSERT_LT(0, failures());
 	pair_stop(&pair);
 }
 

@@ -129,6 +129,34 @@ TEST_F(fork, parent_writes_first)
 	finish(&c);
 }
 
+static unsigned char *at_fork;
+
+/* One that finds something else there does not answer. */
+static void expect_at_fork(void *arg, unsigned char what)
+{
+	if (memcmp(arg, at_fork, SIZE))
+		_exit(1);
+}
+
+/* The pages that it shares with us are not written in their place. */
+TEST_F(fork, child_keeps_its_copy)
+{
+	struct child c;
+
+	at_fork = memory_new(SIZE);
+	ASSERT_NE(NULL, at_fork);
+	memcpy(at_fork, self->area, SIZE);
+	ASSERT_TRUE(spawn(&c, expect_at_fork, self->area));
+	EXPECT_TRUE(tell(&c, 0));
+	memory_fill(self->area, SIZE / 2, 30);
+	EXPECT_TRUE(tell(&c, 0));
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	memory_fill(self->area, SIZE, 31);
+	EXPECT_TRUE(tell(&c, 0));
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	finish(&c);
+}
+
 /* Written, then made read-only by the fork before anybody looks. */
 TEST_F(fork, written_just_before)
 {
