@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Page table changes that come neither through handle_mm_fault() nor with a
- * notifier call:
+ * What comes neither through handle_mm_fault() nor with a notifier call:
  *
  * - khugepaged and MADV_COLLAPSE call do_swap_page() themselves, and from 6.12
  *   on a page that is only read may come back writable;
  * - mremap() tells of the place it moves pages from, not of the one it moves
- *   them to.
+ *   them to;
+ * - a debugger's forced write to memory that the process may only read: the
+ *   entry is not made writable for it, and the second one needs no fault.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/ftrace.h>
 #include <linux/mm.h>
+#include <linux/mmu_context.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/static_call.h>
 #include <linux/string.h>
 #include <mm/internal.h>
 #include "bypass.h"
-#include "fault.h"
+#include "hook.h"
 #include "mm.h"
 #include "symbol.h"
 #include "track_internal.h"
@@ -30,7 +32,7 @@ static vm_fault_t unresolved(struct vm_fault *vmf)
 
 DEFINE_STATIC_CALL(memsync_do_swap_page, unresolved);
 
-/* As handle_fault() in fault.c: hints before and after, the count up in between. */
+/* As memsync_fault_handle(): hints before and after, the count up in between. */
 static vm_fault_t swap_page(struct vm_fault *vmf)
 {
 	unsigned long addr = vmf->address;
@@ -40,7 +42,7 @@ static vm_fault_t swap_page(struct vm_fault *vmf)
 
 	rcu_read_lock();
 	m = memsync_mm_find(vmf->vma->vm_mm);
-	in_flight = m ? memsync_mm_in_flight(m, addr) : &memsync_fault_passing;
+	in_flight = m ? memsync_mm_in_flight(m, addr) : &memsync_hook_passing;
 	atomic_inc(in_flight);
 	smp_mb__after_atomic();		/* pairs with the taking, see memsync_mm_unsettled() */
 	if (m)
@@ -57,8 +59,7 @@ static vm_fault_t swap_page(struct vm_fault *vmf)
 	return ret;
 }
 
-static void notrace swap_hook(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
-			      struct ftrace_regs *fregs)
+static void notrace swap_hook(struct ftrace_regs *fregs)
 {
 	struct vm_fault *vmf = (void *)ftrace_regs_get_argument(fregs, 0);
 
@@ -72,8 +73,7 @@ static void notrace swap_hook(unsigned long ip, unsigned long parent_ip, struct 
  * memory. What says where to is private to the kernel: if it does not add up,
  * the move may go anywhere.
  */
-static void notrace move_hook(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
-			      struct ftrace_regs *fregs)
+static void notrace move_hook(struct ftrace_regs *fregs)
 {
 	struct pagetable_move_control move = ftrace_regs_get_move(fregs);
 	unsigned long start = move.new_addr, end = start + move.len_in;
@@ -92,72 +92,94 @@ static void notrace move_hook(unsigned long ip, unsigned long parent_ip, struct 
 	rcu_read_unlock();
 }
 
-static struct ftrace_ops swap_ops = {
-	.func	= swap_hook,
-	.flags	= FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
-};
-
-static struct ftrace_ops move_ops = {
-	.func	= move_hook,
-	.flags	= FTRACE_OPS_FL_PERMANENT | FTRACE_OPS_FL_RECURSION,
-};
-
-static int find(struct ftrace_ops *ops, const char *name, unsigned long *site)
+static int untouched(struct mm_struct *mm, unsigned long addr, void *buf, int len,
+		     unsigned int gup_flags)
 {
-	unsigned long addr = memsync_symbol_addr(name);
-	int err;
-
-	*site = addr ? memsync_symbol_fentry(addr) : 0;
-	err = *site ? ftrace_set_filter_ip(ops, *site, 0, 0) : -ENOENT;
-	if (err)
-		pr_err("%s() of this kernel cannot be hooked (error %d)\n", name, err);
-	return err;
-}
-
-/**
- * memsync_bypass_init - can these ways be watched on this kernel?
- *
- * Return: 0, or -errno with the reason in the log.
- */
-int memsync_bypass_init(void)
-{
-	unsigned long site;
-	int err;
-
-	err = find(&move_ops, "move_page_tables", &site);
-	if (err)
-		return err;
-	err = find(&swap_ops, "do_swap_page", &site);
-	if (err) {
-		ftrace_free_filter(&move_ops);
-		return err;
-	}
-	static_call_update(memsync_do_swap_page,
-			   (typeof(&unresolved))(site + MCOUNT_INSN_SIZE));
 	return 0;
 }
 
-void memsync_bypass_exit(void)
+DEFINE_STATIC_CALL(memsync_access_remote_vm, untouched);
+
+/*
+ * A hint comes after the bytes are there, and before whoever wrote them is told
+ * so: a harvest before it may have read the page too early.
+ */
+static int access_remote(struct mm_struct *mm, unsigned long addr, void *buf, int len,
+			 unsigned int gup_flags)
 {
-	ftrace_free_filter(&swap_ops);
-	ftrace_free_filter(&move_ops);
+	struct memsync_track *track;
+	struct memsync_mm *m;
+	int done;
+
+	atomic_inc(&memsync_hook_passing);
+	done = static_call(memsync_access_remote_vm)(mm, addr, buf, len, gup_flags);
+	if (done > 0 && gup_flags & FOLL_WRITE) {
+		addr &= mm_untag_mask(mm);
+		rcu_read_lock();
+		m = memsync_mm_find(mm);
+		if (m)
+			list_for_each_entry_rcu(track, &m->tracks, node)
+				memsync_track_mark_range(track, addr, addr + done);
+		rcu_read_unlock();
+	}
+	atomic_dec_return_release(&memsync_hook_passing);
+	return done;
 }
 
-int memsync_bypass_hook(void)
+/* Also for processes that are not watched yet: it may take long. */
+static void notrace access_hook(struct ftrace_regs *fregs)
 {
-	int err = register_ftrace_function(&move_ops);
-
-	if (err)
-		return err;
-	err = register_ftrace_function(&swap_ops);
-	if (err)
-		unregister_ftrace_function(&move_ops);
-	return err;
+	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)access_remote);
 }
 
-/* Only ever fails together with the hook in fault.c, which pins the module then. */
-void memsync_bypass_unhook(void)
+static unsigned long swap_site, move_site, access_site;
+
+/**
+ * memsync_bypass_hook - a call that is no fault
+ * @site: which of them
+ * @fregs: its registers
+ *
+ * Context: from ftrace; must not be traced.
+ */
+void notrace memsync_bypass_hook(unsigned long site, struct ftrace_regs *fregs)
 {
-	unregister_ftrace_function(&swap_ops);
-	unregister_ftrace_function(&move_ops);
+	if (site == swap_site)
+		swap_hook(fregs);
+	else if (site == access_site)
+		access_hook(fregs);
+	else if (site == move_site)
+		move_hook(fregs);
+}
+
+static unsigned long find(const char *name)
+{
+	unsigned long addr = memsync_symbol_addr(name);
+	unsigned long site = addr ? memsync_symbol_fentry(addr) : 0;
+
+	if (!site)
+		pr_err("%s() of this kernel cannot be hooked\n", name);
+	return site;
+}
+
+/**
+ * memsync_bypass_find - can these ways be watched on this kernel?
+ * @sites: set to where ftrace enters the functions, %MEMSYNC_BYPASSES of them
+ *
+ * Return: 0, or -errno with the reason in the log.
+ */
+int memsync_bypass_find(unsigned long *sites)
+{
+	swap_site = find("do_swap_page");
+	move_site = find("move_page_tables");
+	access_site = find("__access_remote_vm");
+	if (!swap_site || !move_site || !access_site)
+		return -ENOENT;
+	static_call_update(memsync_do_swap_page,
+			   (typeof(&unresolved))(swap_site + MCOUNT_INSN_SIZE));
+	static_call_update(memsync_access_remote_vm,
+			   (typeof(&untouched))(access_site + MCOUNT_INSN_SIZE));
+	sites[0] = swap_site;
+	sites[1] = move_site;
+	sites[2] = access_site;
+	return 0;
 }

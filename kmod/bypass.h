@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Ways to change memory that neither a fault nor a notifier tells of. */
 #ifndef _MEMSYNC_BYPASS_H
 #define _MEMSYNC_BYPASS_H
 
-/* Ways to change page tables that neither a fault nor a notifier tells of. */
+struct ftrace_regs;
 
-int memsync_bypass_init(void);
-void memsync_bypass_exit(void);
+#define MEMSYNC_BYPASSES	3
 
-/* Under memsync_mm_mutex. */
-int memsync_bypass_hook(void);
-void memsync_bypass_unhook(void);
+int memsync_bypass_find(unsigned long *sites);
+
+/* ftrace calls it at the entries that were found. */
+void memsync_bypass_hook(unsigned long site, struct ftrace_regs *fregs);
 
 #endif /* _MEMSYNC_BYPASS_H */

@@ -2,23 +2,14 @@
 #ifndef _MEMSYNC_FAULT_H
 #define _MEMSYNC_FAULT_H
 
-#include <linux/atomic.h>
-#include <uapi/linux/memsync.h>
+#include <linux/mm_types.h>
 
-struct netlink_ext_ack;
+struct pt_regs;
 
-/* Hooked calls that found their process not watched any more. */
-extern atomic_t memsync_fault_passing;
+unsigned long memsync_fault_find(void);
 
-/* Counted; both under memsync_mm_mutex. */
-int memsync_fault_hook(struct netlink_ext_ack *extack);
-void memsync_fault_unhook(void);
-
-/* For show. Any context. */
-enum memsync_hook_state memsync_fault_state(void);
-
-int memsync_fault_init(void);
-/* Waits until no fault runs through this module. */
-void memsync_fault_exit(void);
+/* In the place of handle_mm_fault(), for processes that may be watched. */
+vm_fault_t memsync_fault_handle(struct vm_area_struct *vma, unsigned long addr,
+				unsigned int flags, struct pt_regs *regs);
 
 #endif /* _MEMSYNC_FAULT_H */

@@ -137,27 +137,6 @@ static void keep_excess(struct memsync_walk *w)
 	}
 }
 
-/* Pages of the block that were a hole and are mapped now are dirty. */
-static void revisit_hole(struct memsync_walk *w, struct memsync_hole *hole, unsigned long index)
-{
-	unsigned long block_addr = memsync_track_block_addr(w->track, index);
-	unsigned int i;
-
-	for_each_set_bit(i, hole->pages, MEMSYNC_BLOCK_PAGES) {
-		unsigned long addr = block_addr + ((unsigned long)i << PAGE_SHIFT);
-		struct vm_area_struct *vma = memsync_walk_vma(w, addr);
-
-		if (!vma || vma->vm_start > addr)
-			continue;
-		__clear_bit(i, hole->pages);
-		memsync_dirty_page(&w->track->dirty, index, i);
-	}
-	if (!bitmap_empty(hole->pages, MEMSYNC_BLOCK_PAGES))
-		return;
-	xa_erase(&w->track->holes, index);
-	kfree(hole);
-}
-
 /* Is all that is mapped in the ranges still of a kind that can be tracked? */
 static int recheck_vmas(struct memsync_walk *w)
 {
@@ -186,21 +165,12 @@ static int recheck_vmas(struct memsync_walk *w)
 
 static int begin_walk(struct memsync_walk *w)
 {
-	struct memsync_hole *hole;
-	unsigned long index;
-	int err;
-
 	if (memsync_mm_has_others(w->track->m)) {
 		memsync_track_ended(w->track,
 				    "KVM or another device has begun to write its memory, unseen");
 		return -EOPNOTSUPP;
 	}
-	err = recheck_vmas(w);
-	if (err)
-		return err;
-	xa_for_each(&w->track->holes, index, hole)
-		revisit_hole(w, hole, index);
-	return 0;
+	return recheck_vmas(w);
 }
 
 /* One hold of the mmap lock. */

@@ -7,7 +7,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
-#include "fault.h"
+#include "hook.h"
 #include "mm.h"
 
 #define REAP_INTERVAL	(HZ / 100 ?: 1)
@@ -210,7 +210,7 @@ struct memsync_mm *memsync_mm_get(struct mm_struct *mm, struct netlink_ext_ack *
 	m = alloc_mm(mm);
 	if (!m)
 		return ERR_PTR(-ENOMEM);
-	err = memsync_fault_hook(extack);
+	err = memsync_hook_get(extack);
 	if (err)
 		goto free_mm;
 	m->nr_tracks = 1;
@@ -224,7 +224,7 @@ struct memsync_mm *memsync_mm_get(struct mm_struct *mm, struct netlink_ext_ack *
 	return m;
 
 unhook:
-	memsync_fault_unhook();
+	memsync_hook_put();
 free_mm:
 	memsync_mm_free_deferred(m);	/* a fault may have found it */
 	return ERR_PTR(err);
@@ -237,7 +237,7 @@ void memsync_mm_put(struct memsync_mm *m)
 		return;
 	hlist_del_rcu(&m->node);
 	mmu_notifier_put(&m->notifier);
-	memsync_fault_unhook();
+	memsync_hook_put();
 }
 
 int memsync_mm_init(void)

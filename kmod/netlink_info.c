@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* About the module: info. */
 #include <linux/netlink.h>
-#include "fault.h"
+#include "hook.h"
 #include "netlink.h"
 #include "wire.h"
 
@@ -12,7 +12,7 @@ static int fill(struct sk_buff *msg, const void *arg)
 	       nla_put_u32(msg, MEMSYNC_A_WIRE_MAX, MEMSYNC_WIRE_MAX) ?:
 	       nla_put_u64_64bit(msg, MEMSYNC_A_FEATURES, MEMSYNC_WIRE_FEATURES,
 				 MEMSYNC_A_PAD) ?:
-	       nla_put_u32(msg, MEMSYNC_A_HOOK_STATE, memsync_fault_state()) ?:
+	       nla_put_u32(msg, MEMSYNC_A_HOOK_STATE, memsync_hook_state()) ?:
 	       nla_put_u32(msg, MEMSYNC_A_MAX_REGIONS, MEMSYNC_MAX_REGIONS) ?:
 	       nla_put_u32(msg, MEMSYNC_A_MAX_RANGES, MEMSYNC_MAX_RANGES) ?:
 	       nla_put_u32(msg, MEMSYNC_A_MAX_PEERS, MEMSYNC_MAX_PEERS);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The few functions that are taken by address, since they are exported nowhere:
- * flush_tlb_mm_range() and do_swap_page(). Each is called through a static call,
- * so the call is a direct one and no matter for IBT or CFI.
+ * flush_tlb_mm_range() and what bypass.c hooks. Each is called through a static
+ * call, so the call is a direct one and no matter for IBT or CFI.
  */
 #include <linux/kprobes.h>
 #include <linux/ftrace.h>

@@ -5,7 +5,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
-#include "fault.h"
+#include "hook.h"
 #include "tlb.h"
 #include "track_internal.h"
 
@@ -62,12 +62,6 @@ static void sort_by_offset(struct memsync_track *track)
 
 static void free_track(struct memsync_track *track)
 {
-	struct memsync_hole *hole;
-	unsigned long index;
-
-	xa_for_each(&track->holes, index, hole)
-		kfree(hole);
-	xa_destroy(&track->holes);
 	memsync_dirty_destroy(&track->dirty);
 	free_percpu(track->write_faults);
 	kvfree(track->by_offset);
@@ -81,7 +75,6 @@ static struct memsync_track *alloc_track(const struct memsync_range *ranges, uns
 
 	if (!track)
 		return NULL;
-	xa_init(&track->holes);
 	track->ranges = ranges;
 	track->nr_ranges = nr;
 	track->extents = kvcalloc(nr, sizeof(*track->extents), GFP_KERNEL_ACCOUNT);
@@ -326,7 +319,7 @@ int memsync_track_init(void)
 	err = memsync_mm_init();
 	if (err)
 		return err;
-	err = memsync_fault_init();
+	err = memsync_hook_init();
 	if (err)
 		memsync_mm_exit();
 	return err;
@@ -336,5 +329,5 @@ int memsync_track_init(void)
 void memsync_track_exit(void)
 {
 	memsync_mm_exit();
-	memsync_fault_exit();
+	memsync_hook_exit();
 }

@@ -4,7 +4,6 @@
 #define _MEMSYNC_TRACK_INTERNAL_H
 
 #include <linux/percpu.h>
-#include <linux/xarray.h>
 #include "dirty.h"
 #include "mm.h"
 #include "track.h"
@@ -14,11 +13,6 @@ struct memsync_extent {
 	unsigned long first;	/* block number: address >> MEMSYNC_BLOCK_SHIFT */
 	unsigned long nr;
 	unsigned long index;	/* of the first one in the dirty set */
-};
-
-/* Pages of a block where nothing is mapped; they were reported as zeros. */
-struct memsync_hole {
-	DECLARE_BITMAP(pages, MEMSYNC_BLOCK_PAGES);
 };
 
 enum memsync_track_flag {
@@ -36,7 +30,6 @@ enum memsync_track_flag {
  * @extents: the blocks that the ranges touch
  * @nr_extents: how many
  * @dirty: the set
- * @holes: struct memsync_hole by block index; the walker's
  * @flags: enum memsync_track_flag
  * @write_faults: per CPU
  * @ops: upcalls
@@ -51,7 +44,6 @@ struct memsync_track {
 	struct memsync_extent *extents;
 	unsigned int nr_extents;
 	struct memsync_dirty dirty;
-	struct xarray holes;
 	unsigned long flags;
 	u64 __percpu *write_faults;
 	const struct memsync_track_ops *ops;

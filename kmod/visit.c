@@ -2,7 +2,6 @@
 /* The visit of one block: write protection, and what its entries tell. */
 #include <linux/leafops.h>
 #include <linux/mm.h>
-#include <linux/slab.h>
 #include <linux/swap.h>
 #include "pgwalk.h"
 #include "walk.h"
@@ -297,37 +296,16 @@ static void visit_segment(struct memsync_walk *w, const struct segment *s)
 	}
 }
 
-static struct memsync_hole *get_hole(struct memsync_walk *w)
-{
-	struct memsync_hole *hole = xa_load(&w->track->holes, w->index);
-
-	if (hole)
-		return hole;
-	hole = kzalloc(sizeof(*hole), GFP_KERNEL_ACCOUNT);
-	if (hole && xa_err(xa_store(&w->track->holes, w->index, hole, GFP_KERNEL_ACCOUNT))) {
-		kfree(hole);
-		hole = NULL;
-	}
-	return hole;
-}
-
 /*
- * Nothing is mapped: it reads as zeros. What is mapped here later may come with
- * content (mremap), so the pages are remembered until something is.
+ * Nothing is mapped: it reads as zeros. Content that comes along with a mapping
+ * (mremap) is told of by bypass.c.
  */
 static void visit_hole(struct memsync_walk *w, const struct segment *s)
 {
-	struct memsync_hole *hole = NULL;
 	unsigned int i;
 
-	for_each_wanted(i, w, s) {
+	for_each_wanted(i, w, s)
 		found_zeros(w, s, i);
-		hole = hole ?: get_hole(w);
-		if (hole)
-			__set_bit(i, hole->pages);
-		else
-			memsync_dirty_page(&w->track->dirty, w->index, i);
-	}
 }
 
 /* The region ends, since memory of another kind was mapped into it. */

@@ -359,7 +359,7 @@ TEST(race_big)
 	ASSERT_OK(pair_net(&ms));
 	ASSERT_OK(pair_start(&pair, ms, getpid(), area, size));
 	race_start(&race, area, size, &pair);
-	race.rest = 8000;
+	race.rest = sized(8000, 40000);
 	for (round = 0; round < rounds && !_metadata->exit_code; round++)
 		EXPECT_OK(race_round(&race, a_while));
 	race_end(&race);

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The hook: one ftrace_ops at the entries of a few functions, of which
+ * handle_mm_fault() is the one that counts. Where a process may be watched, the
+ * call is sent through a function of ours.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/delay.h>
+#include <linux/ftrace.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/netlink.h>
+#include <linux/rcupdate.h>
+#include "bypass.h"
+#include "fault.h"
+#include "hook.h"
+#include "mm.h"
+
+static unsigned long fault_site;
+static unsigned int users;		/* under memsync_mm_mutex */
+static bool dead;
+
+atomic_t memsync_hook_passing = ATOMIC_INIT(0);
+
+/* Runs at every page fault of every process: two compares and a load for most. */
+static void notrace hook(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			 struct ftrace_regs *fregs)
+{
+	struct vm_area_struct *vma;
+
+	if (unlikely(ip != fault_site)) {
+		memsync_bypass_hook(ip, fregs);
+		return;
+	}
+	vma = (void *)ftrace_regs_get_argument(fregs, 0);
+	if (likely(!READ_ONCE(memsync_mm_bucket(vma->vm_mm)->first)))
+		return;
+	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)memsync_fault_handle);
+}
+
+/* Permanent: kernel.ftrace_enabled=0 would silence us and tell nobody. */
+static struct ftrace_ops hook_ops = {
+	.func	= hook,
+	.flags	= FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
+};
+
+static const char *failure(int err)
+{
+	switch (err) {
+	case -EBUSY:
+		return "a livepatch holds the page fault handler, or kernel.ftrace_enabled is 0";
+	case -ENODEV:
+		return "ftrace has shut itself down on this machine (see the kernel log)";
+	default:
+		return "cannot hook the page fault handler";
+	}
+}
+
+/**
+ * memsync_hook_get - see page faults
+ * @extack: told what stands in the way
+ *
+ * Counted. Context: process, memsync_mm_mutex held. Return: 0 or -errno.
+ */
+int memsync_hook_get(struct netlink_ext_ack *extack)
+{
+	int err;
+
+	lockdep_assert_held(&memsync_mm_mutex);
+	if (users) {
+		users++;
+		return 0;
+	}
+	err = dead ? -ENODEV : register_ftrace_function(&hook_ops);
+	if (err)
+		NL_SET_ERR_MSG_FMT(extack, "%s", failure(err));
+	else
+		WRITE_ONCE(users, 1);
+	return err;
+}
+
+void memsync_hook_put(void)
+{
+	lockdep_assert_held(&memsync_mm_mutex);
+	if (users > 1) {
+		users--;
+		return;
+	}
+	WRITE_ONCE(users, 0);
+	if (!unregister_ftrace_function(&hook_ops))
+		return;
+	/* ftrace no longer answers; faults may come here for ever. */
+	pr_warn("ftrace has shut itself down; this module stays until the next boot\n");
+	WRITE_ONCE(dead, true);
+	__module_get(THIS_MODULE);
+}
+
+enum memsync_hook_state memsync_hook_state(void)
+{
+	if (READ_ONCE(dead))
+		return MEMSYNC_HOOK_DEAD;
+	return READ_ONCE(users) ? MEMSYNC_HOOK_ACTIVE : MEMSYNC_HOOK_OFF;
+}
+
+/**
+ * memsync_hook_init - can what must be hooked be hooked on this kernel?
+ *
+ * Return: 0, or -errno with the reason in the log.
+ */
+int memsync_hook_init(void)
+{
+	unsigned long sites[1 + MEMSYNC_BYPASSES];
+	int err;
+
+	fault_site = memsync_fault_find();
+	if (!fault_site)
+		return -EINVAL;
+	sites[0] = fault_site;
+	err = memsync_bypass_find(sites + 1);
+	if (err)
+		return err;
+	err = ftrace_set_filter_ips(&hook_ops, sites, ARRAY_SIZE(sites), 0, 0);
+	if (err)
+		pr_err("ftrace does not hook the page fault handler of this kernel (error %d)\n",
+		       err);
+	return err;
+}
+
+/*
+ * Nobody is hooked any more. A task may still stand between the ftrace entry
+ * and the raising of a count, or in the return path behind its lowering: each
+ * of them ends before the task next sleeps of its own will.
+ */
+void memsync_hook_exit(void)
+{
+	synchronize_rcu_tasks();
+	while (atomic_read_acquire(&memsync_hook_passing))
+		msleep(20);
+	synchronize_rcu_tasks();
+	ftrace_free_filter(&hook_ops);
+}
