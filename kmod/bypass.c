@@ -67,6 +67,19 @@ static void notrace swap_hook(struct ftrace_regs *fregs)
 		ftrace_regs_set_instruction_pointer(fregs, (unsigned long)swap_page);
 }
 
+static void mark_range(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	struct memsync_track *track;
+	struct memsync_mm *m;
+
+	rcu_read_lock();
+	m = memsync_mm_find(mm);
+	if (m)
+		list_for_each_entry_rcu(track, &m->tracks, node)
+			memsync_track_mark_range(track, start, end);
+	rcu_read_unlock();
+}
+
 /*
  * The mmap lock is held for writing until the move is over: no harvest comes in
  * between, so hints at the entry are enough. A process only ever moves its own
@@ -76,20 +89,11 @@ static void notrace swap_hook(struct ftrace_regs *fregs)
 static void notrace move_hook(struct ftrace_regs *fregs)
 {
 	struct pagetable_move_control move = ftrace_regs_get_move(fregs);
-	unsigned long start = move.new_addr, end = start + move.len_in;
-	struct memsync_track *track;
-	struct memsync_mm *m;
 
-	if (unlikely(move.old_end - move.old_addr != move.len_in)) {
-		start = 0;
-		end = TASK_SIZE;
-	}
-	rcu_read_lock();
-	m = memsync_mm_find(current->mm);
-	if (m)
-		list_for_each_entry_rcu(track, &m->tracks, node)
-			memsync_track_mark_range(track, start, end);
-	rcu_read_unlock();
+	if (likely(move.old_end - move.old_addr == move.len_in))
+		mark_range(current->mm, move.new_addr, move.new_addr + move.len_in);
+	else
+		mark_range(current->mm, 0, TASK_SIZE);
 }
 
 static int untouched(struct mm_struct *mm, unsigned long addr, void *buf, int len,
@@ -101,35 +105,43 @@ static int untouched(struct mm_struct *mm, unsigned long addr, void *buf, int le
 DEFINE_STATIC_CALL(memsync_access_remote_vm, untouched);
 
 /*
- * A hint comes after the bytes are there, and before whoever wrote them is told
- * so: a harvest before it may have read the page too early.
+ * Marked before the first byte is there, and after the last: in between a harvest
+ * keeps what it finds. The process may have come to be watched meanwhile.
  */
 static int access_remote(struct mm_struct *mm, unsigned long addr, void *buf, int len,
 			 unsigned int gup_flags)
 {
-	struct memsync_track *track;
+	unsigned long start = addr & mm_untag_mask(mm), end = start + len;
 	struct memsync_mm *m;
+	atomic_t *in_flight;
 	int done;
 
-	atomic_inc(&memsync_hook_passing);
+	rcu_read_lock();
+	m = memsync_mm_find(mm);
+	in_flight = m ? memsync_mm_in_flight(m, start) : &memsync_hook_passing;
+	atomic_inc(in_flight);
+	smp_mb__after_atomic();		/* pairs with the taking, see memsync_mm_unsettled() */
+	rcu_read_unlock();
+	if (m)
+		memsync_mm_active_begin(m, start, end);
+	mark_range(mm, start, end);
+
 	done = static_call(memsync_access_remote_vm)(mm, addr, buf, len, gup_flags);
-	if (done > 0 && gup_flags & FOLL_WRITE) {
-		addr &= mm_untag_mask(mm);
-		rcu_read_lock();
-		m = memsync_mm_find(mm);
-		if (m)
-			list_for_each_entry_rcu(track, &m->tracks, node)
-				memsync_track_mark_range(track, addr, addr + done);
-		rcu_read_unlock();
-	}
-	atomic_dec_return_release(&memsync_hook_passing);
+
+	mark_range(mm, start, end);
+	if (m)
+		memsync_mm_active_end(m);
+	atomic_dec_return_release(in_flight);
 	return done;
 }
 
-/* Also for processes that are not watched yet: it may take long. */
 static void notrace access_hook(struct ftrace_regs *fregs)
 {
-	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)access_remote);
+	struct mm_struct *mm = (void *)ftrace_regs_get_argument(fregs, 0);
+	unsigned int gup_flags = ftrace_regs_get_argument(fregs, 4);
+
+	if (!(~gup_flags & (FOLL_WRITE | FOLL_FORCE)) && READ_ONCE(memsync_mm_bucket(mm)->first))
+		ftrace_regs_set_instruction_pointer(fregs, (unsigned long)access_remote);
 }
 
 static unsigned long swap_site, move_site, access_site;

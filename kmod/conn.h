@@ -3,9 +3,24 @@
 #ifndef _MEMSYNC_CONN_H
 #define _MEMSYNC_CONN_H
 
+#include <linux/workqueue.h>
 #include "region.h"
 #include "session.h"
 #include "tcp.h"
+
+/**
+ * struct memsync_ahead - what is made ahead of what is applied
+ * @work: makes it
+ * @mm: whose memory it is; NULL: nobody's
+ * @applied: offset up to which the replica was last written
+ * @block: address of what was last made
+ */
+struct memsync_ahead {
+	struct work_struct work;
+	struct mm_struct *mm;
+	u64 applied;
+	unsigned long block;
+};
 
 /**
  * struct memsync_conn - an accepted connection
@@ -29,6 +44,7 @@
  * @head: of a PAGES payload
  * @bounce: a page, to look at what is there
  * @iov: where contents go
+ * @ahead: of that
  * @barrier: last one reached on this connection
  * @barrier_time: its time
  * @applied: pages, on this connection
@@ -59,6 +75,7 @@ struct memsync_conn {
 	struct memsync_wire_pages *head;
 	void *bounce;
 	struct iovec iov[MEMSYNC_WIRE_FRAME_PAGES];
+	struct memsync_ahead ahead;
 	u64 barrier;
 	u64 barrier_time;
 	u64 applied;
@@ -103,6 +120,16 @@ void memsync_target_put(struct memsync_conn *conn);
 int memsync_target_write(struct memsync_conn *conn);
 /* Compares; adds to conn->reply. */
 int memsync_target_compare(struct memsync_conn *conn, const struct memsync_wire_digest_run *run);
+
+/* ---- ahead.c ---- */
+
+void memsync_ahead_start(struct memsync_ahead *ahead, struct mm_struct *mm);
+/* Waits. */
+void memsync_ahead_stop(struct memsync_ahead *ahead);
+void memsync_ahead_applied(struct memsync_ahead *ahead, const struct memsync_region *region,
+			   u64 start, u64 end);
+int memsync_ahead_init(void);
+void memsync_ahead_exit(void);
 
 /* ---- hold.c ---- */
 

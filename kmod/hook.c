@@ -17,6 +17,9 @@
 #include "hook.h"
 #include "mm.h"
 
+#define WAIT_MS		20
+#define COMPLAIN_MS	5000
+
 static unsigned long fault_site;
 static unsigned int users;		/* under memsync_mm_mutex */
 static bool dead;
@@ -49,12 +52,20 @@ static const char *failure(int err)
 {
 	switch (err) {
 	case -EBUSY:
-		return "a livepatch holds the page fault handler, or kernel.ftrace_enabled is 0";
+		return "kernel.ftrace_enabled is 0, or a livepatch holds what must be hooked";
 	case -ENODEV:
 		return "ftrace has shut itself down on this machine (see the kernel log)";
 	default:
 		return "cannot hook the page fault handler";
 	}
+}
+
+/* ftrace no longer answers; calls may come here for ever. */
+static void stay(void)
+{
+	pr_warn("ftrace has shut itself down; this module stays until the next boot\n");
+	WRITE_ONCE(dead, true);
+	__module_get(THIS_MODULE);
 }
 
 /**
@@ -73,10 +84,13 @@ int memsync_hook_get(struct netlink_ext_ack *extack)
 		return 0;
 	}
 	err = dead ? -ENODEV : register_ftrace_function(&hook_ops);
-	if (err)
-		NL_SET_ERR_MSG_FMT(extack, "%s", failure(err));
-	else
+	if (!err) {
 		WRITE_ONCE(users, 1);
+		return 0;
+	}
+	if (!dead && hook_ops.flags & FTRACE_OPS_FL_ENABLED)
+		stay();
+	NL_SET_ERR_MSG_FMT(extack, "%s", failure(err));
 	return err;
 }
 
@@ -88,12 +102,8 @@ void memsync_hook_put(void)
 		return;
 	}
 	WRITE_ONCE(users, 0);
-	if (!unregister_ftrace_function(&hook_ops))
-		return;
-	/* ftrace no longer answers; faults may come here for ever. */
-	pr_warn("ftrace has shut itself down; this module stays until the next boot\n");
-	WRITE_ONCE(dead, true);
-	__module_get(THIS_MODULE);
+	if (unregister_ftrace_function(&hook_ops))
+		stay();
 }
 
 enum memsync_hook_state memsync_hook_state(void)
@@ -122,8 +132,7 @@ int memsync_hook_init(void)
 		return err;
 	err = ftrace_set_filter_ips(&hook_ops, sites, ARRAY_SIZE(sites), 0, 0);
 	if (err)
-		pr_err("ftrace does not hook the page fault handler of this kernel (error %d)\n",
-		       err);
+		pr_err("ftrace does not hook what must be hooked in this kernel (error %d)\n", err);
 	return err;
 }
 
@@ -134,9 +143,15 @@ int memsync_hook_init(void)
  */
 void memsync_hook_exit(void)
 {
+	unsigned int waited = 0;
+
 	synchronize_rcu_tasks();
-	while (atomic_read_acquire(&memsync_hook_passing))
-		msleep(20);
+	while (atomic_read_acquire(&memsync_hook_passing)) {
+		msleep(WAIT_MS);
+		if (++waited % (COMPLAIN_MS / WAIT_MS) == 0)
+			pr_info("waiting for a call that has been in flight for %u s\n",
+				waited / (1000 / WAIT_MS));
+	}
 	synchronize_rcu_tasks();
 	ftrace_free_filter(&hook_ops);
 }

@@ -8,7 +8,7 @@
 
 struct netlink_ext_ack;
 
-/* Hooked calls that are on behalf of no process in the table. */
+/* Hooked calls that found their process not watched any more, or not yet. */
 extern atomic_t memsync_hook_passing;
 
 /* Counted; both under memsync_mm_mutex. */

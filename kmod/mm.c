@@ -73,8 +73,32 @@ static struct memsync_mm *alloc_mm(struct mm_struct *mm)
 	return m;
 }
 
+/* From now on harvests keep the hints that they find in [start, end). */
+void memsync_mm_active_begin(struct memsync_mm *m, unsigned long start, unsigned long end)
+{
+	spin_lock(&m->active_lock);
+	if (!m->active) {
+		m->active_start = start;
+		m->active_end = end;
+	} else {
+		m->active_start = min(m->active_start, start);
+		m->active_end = max(m->active_end, end);
+	}
+	WRITE_ONCE(m->active, m->active + 1);
+	smp_store_release(&m->started, m->started + 1);	/* after @active, for memsync_mm_active() */
+	spin_unlock(&m->active_lock);
+	smp_mb();	/* pairs with the taking, see memsync_mm_unsettled() */
+}
+
+void memsync_mm_active_end(struct memsync_mm *m)
+{
+	spin_lock(&m->active_lock);
+	WRITE_ONCE(m->active, m->active - 1);
+	spin_unlock(&m->active_lock);
+}
+
 /**
- * memsync_mm_active - is a notifier range under way in this block?
+ * memsync_mm_active - is a notifier range, or the like, under way in this block?
  * @m: the watched memory
  * @block_addr: first address of the block
  * @started: set to how many ranges have ever started
@@ -85,7 +109,7 @@ bool memsync_mm_active(struct memsync_mm *m, unsigned long block_addr, unsigned 
 {
 	bool ret;
 
-	*started = smp_load_acquire(&m->started);	/* pairs with active_begin() */
+	*started = smp_load_acquire(&m->started);	/* pairs with its raising */
 	if (!READ_ONCE(m->active))
 		return false;
 	spin_lock(&m->active_lock);

@@ -25,7 +25,7 @@ struct netlink_ext_ack;
  * @nr_tracks: how many, under memsync_mm_mutex
  * @in_flight: faults between their entry and exit hints, by block
  * @active_lock: protects the next four
- * @active: notifier ranges between their start and end
+ * @active: notifier ranges, and forced writes, between their start and end
  * @started: how many have ever started
  * @active_start: together they lie within this address
  * @active_end: and this one
@@ -83,6 +83,8 @@ static inline atomic_t *memsync_mm_in_flight(struct memsync_mm *m, unsigned long
 	return &m->in_flight[hash_long(addr >> MEMSYNC_BLOCK_SHIFT, MEMSYNC_IN_FLIGHT_BITS)];
 }
 
+void memsync_mm_active_begin(struct memsync_mm *m, unsigned long start, unsigned long end);
+void memsync_mm_active_end(struct memsync_mm *m);
 bool memsync_mm_active(struct memsync_mm *m, unsigned long block_addr, unsigned long *started);
 bool memsync_mm_unsettled(struct memsync_mm *m, unsigned long block_addr);
 bool memsync_mm_has_others(const struct memsync_mm *m);

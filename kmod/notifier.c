@@ -13,35 +13,12 @@
 #include "pgwalk.h"
 #include "track_internal.h"
 
-static void active_begin(struct memsync_mm *m, unsigned long start, unsigned long end)
-{
-	spin_lock(&m->active_lock);
-	if (!m->active) {
-		m->active_start = start;
-		m->active_end = end;
-	} else {
-		m->active_start = min(m->active_start, start);
-		m->active_end = max(m->active_end, end);
-	}
-	WRITE_ONCE(m->active, m->active + 1);
-	smp_store_release(&m->started, m->started + 1);	/* after @active, for memsync_mm_active() */
-	spin_unlock(&m->active_lock);
-	smp_mb();	/* pairs with the taking, see memsync_mm_unsettled() */
-}
-
-static void active_end(struct memsync_mm *m)
-{
-	spin_lock(&m->active_lock);
-	WRITE_ONCE(m->active, m->active - 1);
-	spin_unlock(&m->active_lock);
-}
-
 static int invalidate_start(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
 {
 	struct memsync_mm *m = container_of(mn, struct memsync_mm, notifier);
 	struct memsync_track *track;
 
-	active_begin(m, range->start, range->end);
+	memsync_mm_active_begin(m, range->start, range->end);
 	rcu_read_lock();
 	list_for_each_entry_rcu(track, &m->tracks, node)
 		memsync_track_promote(track, range->start, range->end);
@@ -134,7 +111,7 @@ static void invalidate_end(struct mmu_notifier *mn, const struct mmu_notifier_ra
 		list_for_each_entry_rcu(track, &m->tracks, node)
 			memsync_track_look_range(track, range->start, range->end);
 	rcu_read_unlock();
-	active_end(m);
+	memsync_mm_active_end(m);
 }
 
 /* The last user of the memory is gone. */

@@ -342,11 +342,19 @@ void memsync_session_stop(struct memsync_region *region, const char *reason)
 
 int memsync_session_init(void)
 {
-	return memsync_threads_init();
+	int err = memsync_ahead_init();
+
+	if (err)
+		return err;
+	err = memsync_threads_init();
+	if (err)
+		memsync_ahead_exit();
+	return err;
 }
 
 void memsync_session_exit(void)
 {
 	memsync_listeners_exit();
 	memsync_threads_exit();
+	memsync_ahead_exit();
 }

@@ -129,7 +129,9 @@ static void run(struct memsync_thread *thread)
 	err = memsync_handshake(conn);
 	if (!err) {
 		uncount(conn);
+		memsync_ahead_start(&conn->ahead, conn->region->mm);
 		err = memsync_apply(conn);
+		memsync_ahead_stop(&conn->ahead);
 	}
 
 	explain(conn, err);

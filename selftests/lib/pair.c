@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -303,11 +304,16 @@ static const char *differs(const struct pair *p, uint64_t offset, unsigned int i
 		    (long)(p->ranges[i].start + offset - p->ranges[i].offset), is, should);
 }
 
-/* Parts where nothing is mapped read as zeros. */
-static const char *read_source(int mem, uint64_t addr, unsigned char *buf, size_t length)
+/*
+ * Parts where nothing is mapped read as zeros. What the process itself can read is read at
+ * once, since /proc/PID/mem goes page by page.
+ */
+static const char *read_source(const struct pair *p, int mem, uint64_t addr, unsigned char *buf,
+			       size_t length)
 {
-	size_t done = 0;
-	ssize_t n;
+	struct iovec to = { buf, length }, from = { (void *)(uintptr_t)addr, length };
+	ssize_t n = process_vm_readv(p->pid, &to, 1, &from, 1, 0);
+	size_t done = n > 0 ? n / PAGE * PAGE : 0;
 
 	while (done < length) {
 		n = pread(mem, buf + done, length - done, addr + done);
@@ -336,7 +342,7 @@ static const char *compare_range(const struct pair *p, const struct memsync_rang
 		const unsigned char *replica = p->replica + r->offset + (at - r->start);
 
 		length = r->end - at < CHUNK ? r->end - at : CHUNK;
-		why = read_source(mem, at, buf, length);
+		why = read_source(p, mem, at, buf, length);
 		if (why)
 			return why;
 		same = first_difference(buf, replica, length);
@@ -503,13 +509,21 @@ uint64_t random_next(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
-void memory_fill(void *start, size_t size, uint64_t seed)
+void memory_fill_all(void *start, size_t size, uint64_t seed)
 {
 	uint64_t *word = start;
 	size_t i;
 
 	for (i = 0; i < size / sizeof(*word); i++)
 		word[i] = random_next(&seed) | 1;
+}
+
+void memory_fill(void *start, size_t size, uint64_t seed)
+{
+	size_t step = size < MIB ? PAGE : sized(PAGE, 4 * PAGE), at;
+
+	for (at = 0; at < size; at += step)
+		memory_fill_all((char *)start + at, size - at < PAGE ? size - at : PAGE, seed + at);
 }
 
 long smaps_kib(pid_t pid, const void *start, const void *end, const char *key)

@@ -98,6 +98,11 @@ void *memory_new_sparse(size_t size);
 /* The same as the first, of huge pages if the kernel gives any. */
 void *memory_new_huge(size_t size);
 /* The same every time for the same @seed; no page of it is zeros. */
+void memory_fill_all(void *start, size_t size, uint64_t seed);
+/*
+ * But for the debug kernel, to which a page is a millisecond of work: of a
+ * mebibyte or more, one page in four there.
+ */
 void memory_fill(void *start, size_t size, uint64_t seed);
 uint64_t random_next(uint64_t *state);
 /* KiB of this key in /proc/PID/smaps over [start, end), or -1. */

@@ -28,7 +28,7 @@ TEST_F(figures, bytes_per_dirty_page)
 	unsigned int i, pages = 1000;
 	struct pair pair;
 
-	memory_fill(area, size, 1);
+	memory_fill_all(area, size, 1);
 	ASSERT_OK(pair_start(&pair, self->ms, getpid(), area, size));
 	ASSERT_OK(pair_sync_compare(&pair));
 	/* What is dirty because nobody looked yet is shipped by another barrier. */
@@ -97,7 +97,7 @@ TEST_F(figures, memory_for_tracking)
 	ASSERT_NE(NULL, area);
 	ASSERT_OK(pair_start_private(&pair, self->ms, getpid(), area, size));
 	ASSERT_OK(pair_sync(&pair));
-	memory_fill(area, MIB, 1);
+	memory_fill_all(area, MIB, 1);
 	ASSERT_OK(pair_sync(&pair));
 	TH_LOG("%lu bytes for %lu MiB", pair_stats(&pair).tracking_bytes, (long)(size / MIB));
 	EXPECT_LT(0, pair_stats(&pair).tracking_bytes);
@@ -113,7 +113,7 @@ TEST_F(figures, idle)
 	struct memsync_stats before, after;
 	struct pair pair;
 
-	memory_fill(area, size, 1);
+	memory_fill_all(area, size, 1);
 	ASSERT_OK(pair_start(&pair, self->ms, getpid(), area, size));
 	ASSERT_OK(pair_sync_compare(&pair));
 	ASSERT_OK(pair_sync_compare(&pair));
@@ -138,7 +138,7 @@ TEST_F(figures, writes_coalesce)
 	unsigned int i;
 	struct pair pair;
 
-	memory_fill(area, size, 1);
+	memory_fill_all(area, size, 1);
 	ASSERT_OK(pair_start(&pair, self->ms, getpid(), area, size));
 	ASSERT_OK(pair_sync_compare(&pair));
 	before = pair_stats(&pair);
@@ -161,7 +161,7 @@ TEST_F(figures, passes_without_a_barrier)
 	unsigned int i, spins;
 	struct pair pair;
 
-	memory_fill(area, size, 1);
+	memory_fill_all(area, size, 1);
 	ASSERT_OK(pair_start(&pair, self->ms, getpid(), area, size));
 	ASSERT_OK(pair_sync_compare(&pair));
 	for (i = 1; i < 10; i++) {
@@ -181,7 +181,7 @@ TEST_F(figures, nothing_stays_protected)
 	unsigned char *area = memory_new(size);
 	struct pair pair;
 
-	memory_fill(area, size, 1);
+	memory_fill_all(area, size, 1);
 	ASSERT_OK(pair_start(&pair, self->ms, getpid(), area, size));
 	ASSERT_OK(pair_sync_compare(&pair));
 	pair_stop(&pair);

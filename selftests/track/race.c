@@ -152,7 +152,7 @@ FIXTURE_VARIANT_ADD(race, huge) {
 
 FIXTURE_SETUP(race)
 {
-	self->size = sized(32 * MIB, 16 * MIB);
+	self->size = sized(32 * MIB, 8 * MIB);
 	self->area = variant->huge ? memory_new_huge(self->size) : memory_new(self->size);
 	ASSERT_NE(NULL, self->area);
 	ASSERT_OK(pair_net(&self->ms));
@@ -194,7 +194,7 @@ static const char *race_rounds(struct race *r, const char *(*meanwhile)(struct r
 
 TEST_F(race, barriers)
 {
-	ASSERT_OK(race_rounds(&self->race, barriers, sized(3, 2), sized(11, 6)));
+	ASSERT_OK(race_rounds(&self->race, barriers, sized(3, 1), sized(11, 4)));
 }
 
 static const char *forks(struct race *r)
@@ -211,7 +211,7 @@ static const char *forks(struct race *r)
 
 TEST_F(race, forks)
 {
-	ASSERT_OK(race_rounds(&self->race, forks, 1, sized(12, 5)));
+	ASSERT_OK(race_rounds(&self->race, forks, 1, sized(12, 4)));
 }
 
 static const char *drops(struct race *r)
@@ -222,7 +222,7 @@ static const char *drops(struct race *r)
 	for (i = 0; i < 20; i++) {
 		size_t at = random_next(&seed) % (r->size / 2 / PAGE) * PAGE;
 
-		madvise(r->area + at, random_next(&seed) % (4 * MIB / PAGE) * PAGE,
+		madvise(r->area + at, random_next(&seed) % (r->size / 4 / PAGE) * PAGE,
 			i % 4 ? MADV_DONTNEED : MADV_FREE);
 		sched_yield();
 	}
@@ -231,7 +231,7 @@ static const char *drops(struct race *r)
 
 TEST_F(race, dropped_memory)
 {
-	ASSERT_OK(race_rounds(&self->race, drops, 1, sized(12, 5)));
+	ASSERT_OK(race_rounds(&self->race, drops, 1, sized(12, 4)));
 }
 
 static const char *merges(struct race *r)

@@ -75,7 +75,7 @@ FIXTURE_SETUP(swap)
 	ASSERT_OK(swap_on(variant->file, self->device, sizeof(self->device)));
 	self->area = variant->huge ? memory_new_huge(SIZE) : memory_new(SIZE);
 	ASSERT_NE(NULL, self->area);
-	memory_fill(self->area, SIZE, 1);
+	memory_fill_all(self->area, SIZE, 1);
 	ASSERT_OK(pair_net(&self->ms));
 	ASSERT_OK(pair_start(&self->pair, self->ms, getpid(), self->area, SIZE));
 	ASSERT_OK(pair_sync_compare(&self->pair));
@@ -99,7 +99,7 @@ TEST_F(swap, paged_out)
 
 	for (round = 0; round < 4; round++) {
 		/* Written, then unmapped by reclaim before anybody looks. */
-		memory_fill(self->area + round * MIB, 2 * MIB, 10 + round);
+		memory_fill_all(self->area + round * MIB, 2 * MIB, 10 + round);
 		ASSERT_EQ(0, madvise(self->area, SIZE, MADV_PAGEOUT));
 		EXPECT_LT(0, swapped_kib(self->area));
 		ASSERT_OK(pair_sync_compare(&self->pair));
@@ -192,7 +192,7 @@ TEST_F(swap, under_a_limit)
 	}
 	/* Charged to the group are the pages that are allocated in it. */
 	ASSERT_EQ(0, madvise(self->area, SIZE, MADV_DONTNEED));
-	memory_fill(self->area, SIZE, 5);
+	memory_fill_all(self->area, SIZE, 5);
 	for (round = 0; round < 4; round++) {
 		for (i = 0; i < 2000; i++)
 			self->area[random_next(&seed) % SIZE]++;

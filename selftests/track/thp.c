@@ -22,7 +22,7 @@ FIXTURE_SETUP(thp)
 {
 	self->area = memory_new_huge(SIZE);
 	ASSERT_NE(NULL, self->area);
-	memory_fill(self->area, SIZE, 1);
+	memory_fill_all(self->area, SIZE, 1);
 	if (huge_kib(self->area, SIZE) < (long)(SIZE / KIB))
 		SKIP(return, "the kernel gives no huge pages: %ld KiB", huge_kib(self->area, SIZE));
 	ASSERT_OK(pair_net(&self->ms));
@@ -72,7 +72,7 @@ TEST_F(thp, dropped_and_faulted_in)
 	ASSERT_OK(pair_sync_compare(&self->pair));
 	self->area[3 * MIB]++;
 	ASSERT_OK(pair_sync_compare(&self->pair));
-	memory_fill(self->area, 8 * MIB, 2);
+	memory_fill_all(self->area, 8 * MIB, 2);
 	ASSERT_OK(pair_sync_compare(&self->pair));
 	self->area[3 * MIB + 1]++;
 	self->area[MIB + 1]++;
@@ -118,7 +118,7 @@ TEST_F(thp, parts_of_huge_pages)
 	size_t length = SIZE - 2 * MIB;
 
 	pair_stop(&self->pair);
-	memory_fill(self->area, SIZE, 3);
+	memory_fill_all(self->area, SIZE, 3);
 	ASSERT_OK(pair_start(&self->pair, self->ms, getpid(), start, length));
 	ASSERT_OK(pair_sync_compare(&self->pair));
 	self->area[MIB - 1]++;
@@ -126,7 +126,7 @@ TEST_F(thp, parts_of_huge_pages)
 	self->area[SIZE - MIB - 1]++;
 	self->area[SIZE - MIB]++;
 	ASSERT_OK(pair_sync_compare(&self->pair));
-	memory_fill(self->area, SIZE, 4);
+	memory_fill_all(self->area, SIZE, 4);
 	ASSERT_OK(pair_sync_compare(&self->pair));
 }
 
