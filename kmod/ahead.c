@@ -2,16 +2,21 @@
 /*
  * memsync: while a first pass is applied, a replica that is not there yet is made
  * ahead of it. To clear a huge page takes as long as to fill it, and another CPU
- * may do it meanwhile.
+ * may do it meanwhile. A replica with holes must not grow by that: only what
+ * follows on a long run of contents is made, so at most one part in eight is made
+ * in vain.
  *
  * Only memory that nothing stands behind but the page allocator, so that a worker
  * never waits for somebody's file system or userfaultfd.
  */
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/userfaultfd_k.h>
 #include "conn.h"
 #include "pgwalk.h"
+
+#define RUN	(8 * PMD_SIZE)
 
 static struct workqueue_struct *wq;
 
@@ -28,7 +33,10 @@ static bool is_to_be_made(struct mm_struct *mm, unsigned long addr)
 	return !pmd || pmd_none(pmdp_get_lockless(pmd));
 }
 
-/* Where there are no huge pages, this makes one page, and does no harm. */
+/*
+ * The mm is in use, so that its memory control group may hold us up, too. Where
+ * there are no huge pages, this makes one page, and does no harm.
+ */
 static void make(struct work_struct *work)
 {
 	struct memsync_ahead *ahead = container_of(work, struct memsync_ahead, work);
@@ -37,11 +45,13 @@ static void make(struct work_struct *work)
 
 	if (!mmget_not_zero(mm))
 		return;
+	kthread_use_mm(mm);
 	if (mmap_read_trylock(mm)) {
 		if (is_to_be_made(mm, addr))
 			get_user_pages_remote(mm, addr, 1, FOLL_WRITE, NULL, NULL);
 		mmap_read_unlock(mm);
 	}
+	kthread_unuse_mm(mm);
 	mmput_async(mm);
 }
 
@@ -51,6 +61,7 @@ void memsync_ahead_start(struct memsync_ahead *ahead, struct mm_struct *mm)
 	INIT_WORK(&ahead->work, make);
 	ahead->mm = mm;
 	ahead->applied = 0;
+	ahead->run = 0;
 	ahead->block = 0;
 }
 
@@ -62,24 +73,25 @@ void memsync_ahead_stop(struct memsync_ahead *ahead)
 }
 
 /**
- * memsync_ahead_applied - part of the replica was written
+ * memsync_ahead_applied - contents were written
  * @ahead: its state
  * @region: the sink
- * @start: from this offset on
- * @end: to this one
+ * @offset: where, bytes
+ * @length: bytes
  *
- * Context: process. The block of memory that follows is made if this part follows
- * on the one before.
+ * Context: process.
  */
 void memsync_ahead_applied(struct memsync_ahead *ahead, const struct memsync_region *region,
-			   u64 start, u64 end)
+			   u64 offset, u64 length)
 {
+	u64 end = offset + length;
 	const struct memsync_range *r = memsync_region_find(region, end - 1);
 	unsigned long block = round_down(r->start + (end - 1 - r->offset), PMD_SIZE) + PMD_SIZE;
-	bool follows = start == ahead->applied;
 
+	ahead->run = offset == ahead->applied ? ahead->run + length : length;
 	ahead->applied = end;
-	if (!follows || block == ahead->block || block >= r->end || r->end - block < PMD_SIZE)
+	if (ahead->run < RUN || block == ahead->block || block >= r->end ||
+	    r->end - block < PMD_SIZE)
 		return;
 	WRITE_ONCE(ahead->block, block);
 	queue_work(wq, &ahead->work);

@@ -12,13 +12,15 @@
  * struct memsync_ahead - what is made ahead of what is applied
  * @work: makes it
  * @mm: whose memory it is; NULL: nobody's
- * @applied: offset up to which the replica was last written
+ * @applied: offset up to which contents were last written
+ * @run: bytes of contents up to there, without a gap
  * @block: address of what was last made
  */
 struct memsync_ahead {
 	struct work_struct work;
 	struct mm_struct *mm;
 	u64 applied;
+	u64 run;
 	unsigned long block;
 };
 
@@ -127,7 +129,7 @@ void memsync_ahead_start(struct memsync_ahead *ahead, struct mm_struct *mm);
 /* Waits. */
 void memsync_ahead_stop(struct memsync_ahead *ahead);
 void memsync_ahead_applied(struct memsync_ahead *ahead, const struct memsync_region *region,
-			   u64 start, u64 end);
+			   u64 offset, u64 length);
 int memsync_ahead_init(void);
 void memsync_ahead_exit(void);
 

@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/netlink.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include "bypass.h"
 #include "fault.h"
 #include "hook.h"
@@ -145,6 +146,9 @@ void memsync_hook_exit(void)
 {
 	unsigned int waited = 0;
 
+	/* Nothing else keeps a module that is going already. */
+	while (READ_ONCE(dead))
+		schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);
 	synchronize_rcu_tasks();
 	while (atomic_read_acquire(&memsync_hook_passing)) {
 		msleep(WAIT_MS);

@@ -4,7 +4,8 @@
 #include <linux/netlink.h>
 #include "netlink.h"
 
-#define FLAGS (MEMSYNC_REGION_F_PLAINTEXT | MEMSYNC_REGION_F_OPEN | MEMSYNC_REGION_F_PAUSED)
+#define FLAGS (MEMSYNC_REGION_F_PLAINTEXT | MEMSYNC_REGION_F_OPEN | \
+	       MEMSYNC_REGION_F_PAUSED | MEMSYNC_REGION_F_SHIPPED)
 
 /* ---- values ---- */
 

@@ -39,6 +39,11 @@ static int check_sink(const struct genl_info *info, u32 flags)
 				    "only a source can be paused");
 		return -EINVAL;
 	}
+	if (flags & MEMSYNC_REGION_F_SHIPPED) {
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[MEMSYNC_A_FLAGS],
+				    "only a source is shipped");
+		return -EINVAL;
+	}
 	return 0;
 }
 

@@ -4,8 +4,8 @@
  *
  * A page can be rewritten at any time, so it is copied once, and the copy is
  * summed and handed to TCP, which keeps it until it is acknowledged. Nothing
- * waits for copies to come back: one that TCP still holds is left to it and
- * replaced by a fresh one. How many there are is bounded by the send buffer.
+ * waits for copies to come back: one that TCP still holds is left to it, and
+ * a fresh one takes its turn. How many there are is bounded, as are the buffers.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -20,6 +20,10 @@
 
 #define CHUNK_ORDER	4	/* pages that are together make fewer fragments */
 #define CHUNKS		(MEMSYNC_TCP_IN_FLIGHT >> (PAGE_SHIFT + CHUNK_ORDER))
+#define CHUNKS_MAX	(3 * CHUNKS)	/* a peer on this host reads them where they are */
+
+/* A frame that is not sent yet holds no references, so none of its pages' turn may come. */
+static_assert(CHUNKS >= MEMSYNC_WIRE_FRAME_PAGES);
 
 /*
  * Pages, between where a page lies in the replica and where its copy does in its
@@ -30,12 +34,14 @@
 
 /**
  * struct memsync_pool - memory for copies, reused in turn
- * @chunks: NULL: not allocated yet
+ * @chunks: @nr of them are in turn; NULL: not allocated yet
+ * @nr: %CHUNKS, or more while others read so many
  * @at: chunk in use
  * @used: pages of it that are taken
  */
 struct memsync_pool {
-	struct page *chunks[CHUNKS];
+	struct page *chunks[CHUNKS_MAX];
+	unsigned int nr;
 	unsigned int at;
 	unsigned int used;
 };
@@ -53,21 +59,51 @@ static struct page *alloc_chunk(void)
 	return chunk ?: alloc_page(GFP_KERNEL);
 }
 
+/* Makes room for one more after the one in use. */
+static void grow(struct memsync_pool *pool)
+{
+	unsigned int next = pool->at + 1;
+
+	memmove(&pool->chunks[next + 1], &pool->chunks[next],
+		(pool->nr - next) * sizeof(*pool->chunks));
+	pool->chunks[next] = NULL;
+	pool->nr++;
+}
+
 /* Makes the next chunk one that nobody else reads. */
 static int next_chunk(struct memsync_pool *pool)
 {
-	struct page **slot;
+	struct page *oldest = pool->chunks[(pool->at + 1) % pool->nr];
 
-	pool->at = (pool->at + 1) % CHUNKS;
-	pool->used = 0;
-	slot = &pool->chunks[pool->at];
-	if (*slot && page_count(*slot) != 1) {
-		put_page(*slot);
-		*slot = NULL;
+	if (oldest && page_count(oldest) != 1) {
+		if (pool->nr < CHUNKS_MAX) {
+			grow(pool);
+		} else {
+			put_page(oldest);
+			pool->chunks[(pool->at + 1) % pool->nr] = NULL;
+		}
 	}
-	if (!*slot)
-		*slot = alloc_chunk();
-	return *slot ? 0 : -ENOMEM;
+	pool->at = (pool->at + 1) % pool->nr;
+	pool->used = 0;
+	if (!pool->chunks[pool->at])
+		pool->chunks[pool->at] = alloc_chunk();
+	return pool->chunks[pool->at] ? 0 : -ENOMEM;
+}
+
+/* The passes that follow are mostly smaller. */
+static void shrink(struct memsync_pool *pool)
+{
+	while (pool->nr > CHUNKS) {
+		struct page *chunk = pool->chunks[--pool->nr];
+
+		if (chunk)
+			put_page(chunk);
+		pool->chunks[pool->nr] = NULL;
+	}
+	if (pool->at < pool->nr)
+		return;
+	pool->at = 0;
+	pool->used = chunk_pages(pool->chunks[0]);
 }
 
 int memsync_pass_alloc(struct memsync_peer *peer)
@@ -80,6 +116,7 @@ int memsync_pass_alloc(struct memsync_peer *peer)
 		memsync_pass_free(peer);
 		return -ENOMEM;
 	}
+	peer->pool->nr = CHUNKS;
 	peer->pool->chunks[0] = alloc_chunk();
 	peer->pool->used = SKEW;
 	return 0;
@@ -89,7 +126,7 @@ void memsync_pass_free(struct memsync_peer *peer)
 {
 	unsigned int i;
 
-	for (i = 0; peer->pool && i < CHUNKS; i++)
+	for (i = 0; peer->pool && i < CHUNKS_MAX; i++)
 		if (peer->pool->chunks[i])
 			put_page(peer->pool->chunks[i]);
 	kfree(peer->pool);
@@ -339,6 +376,7 @@ int memsync_pass(struct memsync_peer *peer)
 	frame_reset(peer->frame);
 
 	err = ship_dirty(peer) ?: send_barrier(peer, id, time);
+	shrink(peer->pool);
 	if (err)
 		return err;
 	peer->resync = false;

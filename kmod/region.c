@@ -291,11 +291,12 @@ static const struct memsync_track_ops track_ops = {
 	.ended = track_ended,
 };
 
-static int start_tracking(struct memsync_region *region, struct netlink_ext_ack *extack)
+static int start_tracking(struct memsync_region *region, bool all_dirty,
+			  struct netlink_ext_ack *extack)
 {
 	struct memsync_track *track;
 
-	track = memsync_track_start(region->mm, region->ranges, region->nr_ranges, false,
+	track = memsync_track_start(region->mm, region->ranges, region->nr_ranges, all_dirty,
 				    &track_ops, region, extack);
 	if (IS_ERR(track))
 		return PTR_ERR(track);
@@ -310,7 +311,7 @@ int memsync_region_watch(struct memsync_region *region, struct netlink_ext_ack *
 		return 0;
 	if (region->state == MEMSYNC_REGION_GONE)
 		return -ESRCH;
-	return start_tracking(region, extack);
+	return start_tracking(region, false, extack);
 }
 
 void memsync_region_unwatch(struct memsync_region *region)
@@ -340,7 +341,7 @@ static int check_startable(const struct memsync_region *region, struct netlink_e
 static int begin(struct memsync_region *region, struct netlink_ext_ack *extack)
 {
 	if (region->role == MEMSYNC_ROLE_SOURCE)
-		return start_tracking(region, extack);
+		return start_tracking(region, region->flags & MEMSYNC_REGION_F_SHIPPED, extack);
 	return region->watch ? 0 : memsync_sink_watch(region, extack);
 }
 

@@ -193,7 +193,6 @@ static int write_zeros(struct memsync_conn *conn)
 int memsync_target_write(struct memsync_conn *conn)
 {
 	const struct memsync_wire_pages *w = conn->head;
-	const struct memsync_wire_desc *last = &w->descs[le32_to_cpu(w->nr_descs) - 1];
 	u32 length = memsync_tcp_length(&conn->tcp);
 	u64 pages = 0;
 	int err;
@@ -207,11 +206,9 @@ int memsync_target_write(struct memsync_conn *conn)
 
 	for (i = 0; i < le32_to_cpu(w->nr_descs); i++)
 		pages += le32_to_cpu(w->descs[i].nr);
-	/* what has zeros in it may well have nothing after it */
-	if (pages == le32_to_cpu(w->nr_pages))
+	if (le32_to_cpu(w->nr_descs) == 1 && !w->descs[0].flags)
 		memsync_ahead_applied(&conn->ahead, conn->region, le64_to_cpu(w->descs[0].offset),
-				      le64_to_cpu(last->offset) +
-				      (u64)le32_to_cpu(last->nr) * PAGE_SIZE);
+				      pages * PAGE_SIZE);
 	conn->applied += pages;
 	atomic64_add(pages, &conn->region->stats.applied_pages);
 	trace_memsync_apply(conn->region->id, pages, length);

@@ -144,8 +144,8 @@ void memsync_track_stop(struct memsync_track *track)
 {
 	mutex_lock(&memsync_mm_mutex);
 	list_del_rcu(&track->node);
-	/* No fault or notifier uses the track any more after this. */
-	synchronize_rcu();
+	/* No fault or notifier uses the track any more after this. Somebody waits. */
+	synchronize_rcu_expedited();
 	memsync_unprotect(track);
 	memsync_mm_put(track->m);
 	mutex_unlock(&memsync_mm_mutex);

@@ -61,6 +61,7 @@ enum memsync_region_flags {
 	MEMSYNC_REGION_F_PLAINTEXT = 1 << 0,	/* may cross a network in clear */
 	MEMSYNC_REGION_F_OPEN = 1 << 1,		/* sink: geometry from its first source */
 	MEMSYNC_REGION_F_PAUSED = 1 << 2,	/* tracking goes on, shipping rests */
+	MEMSYNC_REGION_F_SHIPPED = 1 << 3,	/* source: all is dirty until it has a peer */
 };
 
 enum memsync_event_type {
