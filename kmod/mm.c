@@ -178,6 +178,12 @@ bool memsync_mm_has_others(const struct memsync_mm *m)
 	return node || READ_ONCE(*(const bool *)(m->head + 1));
 }
 
+static int refuse_others(struct netlink_ext_ack *extack)
+{
+	NL_SET_ERR_MSG(extack, "KVM or another device also writes this process's memory, unseen");
+	return -EOPNOTSUPP;
+}
+
 /*
  * From the moment of publishing, faults that begin are seen; subscribing takes
  * the mmap lock for writing and so waits for those that had begun before.
@@ -199,11 +205,8 @@ static int publish(struct memsync_mm *m, struct netlink_ext_ack *extack)
 	mmap_write_unlock(m->mm);
 	if (err)
 		goto hide;
-	if (!others)
-		return 0;
 	/* Ours is the first on the list, so the head is where it should be. */
-	NL_SET_ERR_MSG(extack, "KVM or another device also writes this process's memory, unseen");
-	return -EOPNOTSUPP;
+	return others ? refuse_others(extack) : 0;
 
 hide:
 	hlist_del_rcu(&m->node);
@@ -228,6 +231,8 @@ struct memsync_mm *memsync_mm_get(struct mm_struct *mm, struct netlink_ext_ack *
 	lockdep_assert_held(&memsync_mm_mutex);
 	m = memsync_mm_find(mm);
 	if (m) {
+		if (memsync_mm_has_others(m))
+			return ERR_PTR(refuse_others(extack));
 		m->nr_tracks++;
 		return m;
 	}

@@ -74,14 +74,13 @@ static void grow(struct memsync_pool *pool)
 static int next_chunk(struct memsync_pool *pool)
 {
 	struct page *oldest = pool->chunks[(pool->at + 1) % pool->nr];
+	bool busy = oldest && page_count(oldest) != 1;
 
-	if (oldest && page_count(oldest) != 1) {
-		if (pool->nr < CHUNKS_MAX) {
-			grow(pool);
-		} else {
-			put_page(oldest);
-			pool->chunks[(pool->at + 1) % pool->nr] = NULL;
-		}
+	if (busy && pool->nr < CHUNKS_MAX && chunk_pages(oldest) > 1) {
+		grow(pool);
+	} else if (busy || chunk_pages(oldest) == 1) {
+		put_page(oldest);
+		pool->chunks[(pool->at + 1) % pool->nr] = NULL;
 	}
 	pool->at = (pool->at + 1) % pool->nr;
 	pool->used = 0;
@@ -93,6 +92,10 @@ static int next_chunk(struct memsync_pool *pool)
 /* The passes that follow are mostly smaller. */
 static void shrink(struct memsync_pool *pool)
 {
+	if (pool->at >= CHUNKS) {
+		swap(pool->chunks[0], pool->chunks[pool->at]);
+		pool->at = 0;
+	}
 	while (pool->nr > CHUNKS) {
 		struct page *chunk = pool->chunks[--pool->nr];
 
@@ -100,10 +103,6 @@ static void shrink(struct memsync_pool *pool)
 			put_page(chunk);
 		pool->chunks[pool->nr] = NULL;
 	}
-	if (pool->at < pool->nr)
-		return;
-	pool->at = 0;
-	pool->used = chunk_pages(pool->chunks[0]);
 }
 
 int memsync_pass_alloc(struct memsync_peer *peer)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -304,16 +305,48 @@ static const char *differs(const struct pair *p, uint64_t offset, unsigned int i
 		    (long)(p->ranges[i].start + offset - p->ranges[i].offset), is, should);
 }
 
+static __thread sigjmp_buf unreadable;
+
+static void on_fault(int sig)
+{
+	siglongjmp(unreadable, 1);
+}
+
+/* How much could be copied, of our own memory; all or nothing. */
+static size_t copy_own(unsigned char *buf, uint64_t addr, size_t length)
+{
+	struct sigaction catch = { .sa_handler = on_fault }, old[2];
+	volatile size_t copied = 0;
+
+	sigaction(SIGSEGV, &catch, &old[0]);
+	sigaction(SIGBUS, &catch, &old[1]);
+	if (!sigsetjmp(unreadable, 1)) {
+		memcpy(buf, (void *)(uintptr_t)addr, length);
+		copied = length;
+	}
+	sigaction(SIGSEGV, &old[0], NULL);
+	sigaction(SIGBUS, &old[1], NULL);
+	return copied;
+}
+
+static size_t copy_other(pid_t pid, unsigned char *buf, uint64_t addr, size_t length)
+{
+	struct iovec to = { buf, length }, from = { (void *)(uintptr_t)addr, length };
+	ssize_t n = process_vm_readv(pid, &to, 1, &from, 1, 0);
+
+	return n > 0 ? n / PAGE * PAGE : 0;
+}
+
 /*
- * Parts where nothing is mapped read as zeros. What the process itself can read is read at
- * once, since /proc/PID/mem goes page by page.
+ * Parts where nothing is mapped read as zeros. /proc/PID/mem goes page by page, so it is only
+ * asked for what the process itself cannot read.
  */
 static const char *read_source(const struct pair *p, int mem, uint64_t addr, unsigned char *buf,
 			       size_t length)
 {
-	struct iovec to = { buf, length }, from = { (void *)(uintptr_t)addr, length };
-	ssize_t n = process_vm_readv(p->pid, &to, 1, &from, 1, 0);
-	size_t done = n > 0 ? n / PAGE * PAGE : 0;
+	size_t done = p->pid == getpid() ? copy_own(buf, addr, length) :
+					   copy_other(p->pid, buf, addr, length);
+	ssize_t n;
 
 	while (done < length) {
 		n = pread(mem, buf + done, length - done, addr + done);

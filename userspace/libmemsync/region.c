@@ -121,7 +121,9 @@ int memsync_register(struct memsync *ms, const struct memsync_register_opts *o, 
 	new.role = o->role;
 	new.pid = o->pid ? o->pid : getpid();
 	new.pid_start = o->pid_start;
-	new.flags = o->flags | (o->nr_peers ? MEMSYNC_REGION_F_SHIPPED : 0);
+	new.flags = o->flags;
+	if (o->role == MEMSYNC_ROLE_SOURCE && o->nr_peers)
+		new.flags |= MEMSYNC_REGION_F_SHIPPED;
 	new.interval_us = o->interval_us;
 	new.from = o->from;
 	new.nr_from = o->nr_from;
