@@ -315,7 +315,7 @@ TEST(race_without_a_stop)
 		counters[i] = (struct counter) { .area = area, .first = i, .stop = &stop };
 		pthread_create(&counters[i].thread, NULL, count_up, &counters[i]);
 	}
-	for (round = 0; round < sized(20, 10); round++) {
+	for (round = 0; round < sized(20, 6); round++) {
 		for (i = 0; i < COUNTERS; i++)
 			before[i] = atomic_load(counter_at(area, i));
 		EXPECT_OK(pair_sync(&pair));
