@@ -226,40 +226,38 @@ TEST_F(memory, moved_out)
 }
 
 /* Content arrives in the region with no fault. */
-TEST_F(memory, moved_in)
+static void move_in(struct __test_metadata *_metadata, FIXTURE_DATA(memory) *self, bool huge,
+		    bool into_hole)
 {
 	size_t length = 2 * MIB;
 	unsigned char *from, *to = self->area + 4 * MIB;
 
 	memory_fill(self->area, self->size, 13);
-	from = variant->huge ? memory_new_huge(length) : memory_new(length);
+	from = huge ? memory_new_huge(length) : memory_new(length);
 	ASSERT_NE(NULL, from);
 	memory_fill(from, length, 14);
 	ASSERT_OK(pair_sync_compare(&self->pair));
+	if (into_hole) {
+		ASSERT_EQ(0, munmap(to, length));
+		/* Not compared: the buffer for that would be mapped right here. */
+		ASSERT_OK(pair_sync(&self->pair));
+		ASSERT_EQ(0, self->pair.replica[to - self->area]);
+	}
 	ASSERT_EQ(to, mremap(from, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to));
 	ASSERT_OK(pair_sync_compare(&self->pair));
 	to[PAGE] += 1;
 	ASSERT_OK(pair_sync_compare(&self->pair));
 }
 
+TEST_F(memory, moved_in)
+{
+	move_in(_metadata, self, variant->huge, false);
+}
+
 /* Where the replica has zeros already, since nothing was mapped. */
 TEST_F(memory, moved_into_a_hole)
 {
-	size_t length = 2 * MIB;
-	unsigned char *from, *to = self->area + 4 * MIB;
-
-	memory_fill(self->area, self->size, 13);
-	from = variant->huge ? memory_new_huge(length) : memory_new(length);
-	ASSERT_NE(NULL, from);
-	memory_fill(from, length, 14);
-	ASSERT_EQ(0, munmap(to, length));
-	/* Not compared: the buffer for that would be mapped right here. */
-	ASSERT_OK(pair_sync(&self->pair));
-	ASSERT_EQ(0, self->pair.replica[to - self->area]);
-	ASSERT_EQ(to, mremap(from, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to));
-	ASSERT_OK(pair_sync_compare(&self->pair));
-	to[PAGE] += 1;
-	ASSERT_OK(pair_sync_compare(&self->pair));
+	move_in(_metadata, self, variant->huge, true);
 }
 
 TEST_F(memory, moved_within)

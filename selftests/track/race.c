@@ -194,7 +194,7 @@ static const char *race_rounds(struct race *r, const char *(*meanwhile)(struct r
 
 TEST_F(race, barriers)
 {
-	ASSERT_OK(race_rounds(&self->race, barriers, sized(3, 1), sized(11, 4)));
+	ASSERT_OK(race_rounds(&self->race, barriers, sized(3, 2), sized(11, 6)));
 }
 
 static const char *forks(struct race *r)
@@ -211,7 +211,7 @@ static const char *forks(struct race *r)
 
 TEST_F(race, forks)
 {
-	ASSERT_OK(race_rounds(&self->race, forks, 1, sized(12, 4)));
+	ASSERT_OK(race_rounds(&self->race, forks, 1, sized(12, 5)));
 }
 
 static const char *drops(struct race *r)
@@ -231,7 +231,7 @@ static const char *drops(struct race *r)
 
 TEST_F(race, dropped_memory)
 {
-	ASSERT_OK(race_rounds(&self->race, drops, 1, sized(12, 4)));
+	ASSERT_OK(race_rounds(&self->race, drops, 1, sized(12, 5)));
 }
 
 static const char *merges(struct race *r)
@@ -315,7 +315,7 @@ TEST(race_without_a_stop)
 		counters[i] = (struct counter) { .area = area, .first = i, .stop = &stop };
 		pthread_create(&counters[i].thread, NULL, count_up, &counters[i]);
 	}
-	for (round = 0; round < sized(20, 6); round++) {
+	for (round = 0; round < sized(20, 10); round++) {
 		for (i = 0; i < COUNTERS; i++)
 			before[i] = atomic_load(counter_at(area, i));
 		EXPECT_OK(pair_sync(&pair));
