@@ -13,8 +13,8 @@
 #define ACK_BYTES	SZ_1M
 
 #define TYPES (MEMSYNC_WIRE_TYPE(PAGES) | MEMSYNC_WIRE_TYPE(BARRIER) | \
-	       MEMSYNC_WIRE_TYPE(DIGEST) | MEMSYNC_WIRE_TYPE(PING) | \
-	       MEMSYNC_WIRE_TYPE(ERROR))
+	       MEMSYNC_WIRE_TYPE(DIGEST) | MEMSYNC_WIRE_TYPE(GROW) | \
+	       MEMSYNC_WIRE_TYPE(PING) | MEMSYNC_WIRE_TYPE(ERROR))
 
 static int bad(struct memsync_conn *conn, const struct memsync_wire_fault *fault)
 {
@@ -207,6 +207,8 @@ static int apply_frame(struct memsync_conn *conn)
 		return apply_barrier(conn);
 	case MEMSYNC_WIRE_DIGEST:
 		return compare(conn, flags, length);
+	case MEMSYNC_WIRE_GROW:
+		return memsync_offer_more(conn);
 	default:
 		return 0;
 	}

@@ -77,6 +77,8 @@ static void mark_range(struct mm_struct *mm, unsigned long start, unsigned long 
 	if (m)
 		list_for_each_entry_rcu(track, &m->tracks, node)
 			memsync_track_mark_range(track, start, end);
+	if (m && READ_ONCE(m->nr_follow))
+		memsync_track_stray(m, start, end);
 	rcu_read_unlock();
 }
 

@@ -107,6 +107,19 @@ int memsync_conn_read(struct memsync_conn *conn);
 
 /* From HELLO to HELLO_ACK: afterwards @conn is its region's source. */
 int memsync_handshake(struct memsync_conn *conn);
+/* Waits until conn->deadline for a frame of this MEMSYNC_WIRE_TYPE(), and reads it. */
+int memsync_conn_await(struct memsync_conn *conn, u32 type);
+/* Reads GEOMETRY frames into conn->lengths, up to conn->hello.nr_ranges. */
+int memsync_handshake_geometry(struct memsync_conn *conn);
+/* Does conn->hello suit its region? region->lock held. */
+int memsync_handshake_check_size(struct memsync_conn *conn);
+
+/* ---- offer.c ---- */
+
+/* Where ranges are offered to the region's owner: tells, and waits for the answer. */
+int memsync_offer(struct memsync_conn *conn);
+/* A GROW frame was read: the rest of what belongs to it, and the answer. */
+int memsync_offer_more(struct memsync_conn *conn);
 
 /* ---- apply.c ---- */
 

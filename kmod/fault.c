@@ -48,6 +48,8 @@ static bool split_huge(struct vm_area_struct *vma, unsigned long addr, unsigned 
 static vm_fault_t watched_fault(struct memsync_mm *m, struct vm_area_struct *vma,
 				unsigned long addr, unsigned int flags, struct pt_regs *regs)
 {
+	bool strays = READ_ONCE(m->nr_follow) && flags & FAULT_FLAG_WRITE &&
+		      !memsync_vma_refusal(vma);
 	bool done = false;
 	vm_fault_t ret;
 
@@ -62,10 +64,14 @@ static vm_fault_t watched_fault(struct memsync_mm *m, struct vm_area_struct *vma
 		return 0;
 	rcu_read_lock();
 	memsync_track_hint(m, addr, flags, true);
+	if (strays)
+		memsync_track_stray(m, addr, addr + 1);
 	rcu_read_unlock();
 	ret = static_call(memsync_handle_mm_fault)(vma, addr, flags, regs);
 	rcu_read_lock();
 	memsync_track_hint(m, addr, flags, false);
+	if (strays)
+		memsync_track_stray(m, addr, addr + 1);
 	rcu_read_unlock();
 	return ret;
 }

@@ -12,11 +12,9 @@
 #include <net/ipv6.h>
 #include "conn.h"
 
-#define OFFER		(30 * HZ)	/* for the owner of an open sink to answer */
 #define GIVE_WAY	(8 * HZ)	/* for the connection that this one replaces */
 
-/* Waits for a frame of this type, and reads it. */
-static int await(struct memsync_conn *conn, u32 type)
+int memsync_conn_await(struct memsync_conn *conn, u32 type)
 {
 	struct memsync_wire_fault fault;
 	long left = (long)(conn->deadline - jiffies);
@@ -71,36 +69,34 @@ static int check_permission(struct memsync_conn *conn)
 	return 0;
 }
 
-/* What is fixed once a region has started may be read without its lock afterwards. */
-static int check_size(struct memsync_conn *conn)
+/* An open sink takes its geometry from its source, and what comes to it later. */
+static bool takes_more(const struct memsync_region *region, const struct memsync_hello *hello)
 {
-	struct memsync_region *region = conn->region;
+	return region->flags & MEMSYNC_REGION_F_OPEN && hello->nr_ranges > region->nr_accepted &&
+	       hello->size > region->size_accepted;
+}
+
+int memsync_handshake_check_size(struct memsync_conn *conn)
+{
+	const struct memsync_region *region = conn->region;
 	const struct memsync_hello *hello = &conn->hello;
-	enum memsync_region_state state;
 
-	mutex_lock(&region->lock);
-	state = region->state;
-	mutex_unlock(&region->lock);
-
-	switch (state) {
-	case MEMSYNC_REGION_NEW:
-	case MEMSYNC_REGION_GONE:
+	lockdep_assert_held(&region->lock);
+	if (region->state == MEMSYNC_REGION_NEW || region->state == MEMSYNC_REGION_GONE)
 		return memsync_conn_fail(conn, MEMSYNC_WIRE_NO_SINK, "sink %s is not running",
 					 region->name);
-	case MEMSYNC_REGION_WAITING:
+	if (takes_more(region, hello)) {
 		if (region->max_size && hello->size > region->max_size)
 			return memsync_conn_fail(conn, MEMSYNC_WIRE_REFUSED,
 						 "%llu bytes offered, the sink takes %llu at most",
 						 hello->size, region->max_size);
 		return 0;
-	default:
-		break;
 	}
-	if (hello->size != region->size || hello->nr_ranges != region->nr_ranges)
+	if (hello->size != region->size_accepted || hello->nr_ranges != region->nr_accepted)
 		return memsync_conn_fail(conn, MEMSYNC_WIRE_OTHER_GEOMETRY,
 					 "geometry differs: %u ranges, %llu bytes there, %u ranges, %llu bytes here",
-					 hello->nr_ranges, hello->size, region->nr_ranges,
-					 region->size);
+					 hello->nr_ranges, hello->size, region->nr_accepted,
+					 region->size_accepted);
 	return 0;
 }
 
@@ -109,7 +105,7 @@ static int hello(struct memsync_conn *conn)
 	struct memsync_wire_fault fault;
 	int err;
 
-	err = await(conn, MEMSYNC_WIRE_TYPE(HELLO));
+	err = memsync_conn_await(conn, MEMSYNC_WIRE_TYPE(HELLO));
 	if (err)
 		return err;
 	if (!memsync_wire_check_hello(conn->control, PAGE_SIZE, &conn->hello, &fault)) {
@@ -126,7 +122,13 @@ static int hello(struct memsync_conn *conn)
 		return memsync_conn_fail(conn, MEMSYNC_WIRE_NO_SINK, "there is no sink named %s",
 					 conn->hello.name);
 	memsync_thread_set_region(&conn->thread, conn->region);
-	return check_permission(conn) ?: check_size(conn);
+	err = check_permission(conn);
+	if (err)
+		return err;
+	mutex_lock(&conn->region->lock);
+	err = memsync_handshake_check_size(conn);
+	mutex_unlock(&conn->region->lock);
+	return err;
 }
 
 /* ---- GEOMETRY ---- */
@@ -147,25 +149,31 @@ static int take_lengths(struct memsync_conn *conn)
 	return 0;
 }
 
-static int geometry(struct memsync_conn *conn)
+int memsync_handshake_geometry(struct memsync_conn *conn)
 {
 	int err = 0;
 
-	conn->lengths = kvmalloc_array(conn->hello.nr_ranges, sizeof(u64), GFP_KERNEL);
-	if (!conn->lengths)
-		return -ENOMEM;
 	while (!err && conn->next < conn->hello.nr_ranges)
-		err = await(conn, MEMSYNC_WIRE_TYPE(GEOMETRY)) ?: take_lengths(conn);
+		err = memsync_conn_await(conn, MEMSYNC_WIRE_TYPE(GEOMETRY)) ?: take_lengths(conn);
 	return err;
 }
 
-static bool same_geometry(const struct memsync_region *region, const u64 *lengths, u32 nr)
+static int geometry(struct memsync_conn *conn)
+{
+	conn->lengths = kvmalloc_array(conn->hello.nr_ranges, sizeof(u64), GFP_KERNEL);
+	if (!conn->lengths)
+		return -ENOMEM;
+	return memsync_handshake_geometry(conn);
+}
+
+/* Are the first ranges the source's what this sink has? It may have grown since. */
+static bool fits(const struct memsync_region *region, const u64 *lengths, u32 nr)
 {
 	u32 i;
 
-	if (region->nr_ranges != nr)
+	if (region->nr_accepted > nr)
 		return false;
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < region->nr_accepted; i++) {
 		const struct memsync_range *r = &region->ranges[region->order[i]];
 
 		if (r->end - r->start != lengths[i])
@@ -194,12 +202,13 @@ static int try_attach(struct memsync_conn *conn)
 		memsync_thread_stop(&other->thread);
 		return -EAGAIN;
 	}
-	if (region->state == MEMSYNC_REGION_WAITING) {
-		memsync_region_offer(region, conn->lengths, conn->hello.nr_ranges);
-		conn->lengths = NULL;
-	} else if (!same_geometry(region, conn->lengths, conn->hello.nr_ranges)) {
+	if (region->state != MEMSYNC_REGION_WAITING &&
+	    !fits(region, conn->lengths, conn->hello.nr_ranges))
 		return memsync_conn_fail(conn, MEMSYNC_WIRE_OTHER_GEOMETRY,
 					 "geometry differs: the ranges have other lengths");
+	if (takes_more(region, &conn->hello)) {
+		memsync_region_offer(region, conn->lengths, conn->hello.nr_ranges);
+		conn->lengths = NULL;
 	}
 	region->source = conn;
 	conn->attached = true;
@@ -229,53 +238,6 @@ static int attach(struct memsync_conn *conn)
 	}
 }
 
-/* ---- an open sink's offer ---- */
-
-static bool answered(struct memsync_conn *conn)
-{
-	return READ_ONCE(conn->region->state) != MEMSYNC_REGION_WAITING ||
-	       READ_ONCE(conn->refusal[0]) || memsync_thread_stopping(&conn->thread) ||
-	       memsync_tcp_closed(&conn->tcp);
-}
-
-static int await_answer(struct memsync_conn *conn)
-{
-	unsigned long end = jiffies + OFFER;
-	int err;
-
-	while (!answered(conn) && time_before(jiffies, end)) {
-		/* whoever answers wakes us; so that we also see when we are to stop: */
-		wait_event_interruptible_timeout(conn->region->answered, answered(conn), HZ / 4);
-		err = memsync_tcp_keep_alive(&conn->tcp);
-		if (err)
-			return err;
-	}
-	return memsync_thread_stopping(&conn->thread) ? -ESHUTDOWN : 0;
-}
-
-static int judge_answer(struct memsync_conn *conn)
-{
-	struct memsync_region *region = conn->region;
-	int err = 0;
-
-	mutex_lock(&region->lock);
-	if (conn->refusal[0])
-		err = memsync_conn_fail(conn, MEMSYNC_WIRE_REFUSED, "refused: %s", conn->refusal);
-	else if (region->state == MEMSYNC_REGION_WAITING)
-		err = memsync_conn_fail(conn, MEMSYNC_WIRE_TIMEOUT,
-					"the sink's owner did not answer");
-	mutex_unlock(&region->lock);
-	return err;
-}
-
-static int offer(struct memsync_conn *conn)
-{
-	if (READ_ONCE(conn->region->state) != MEMSYNC_REGION_WAITING)
-		return 0;
-	memsync_events->geometry(conn->region);
-	return await_answer(conn) ?: judge_answer(conn);
-}
-
 /* ---- HELLO_ACK ---- */
 
 static int accept_source(struct memsync_conn *conn)
@@ -299,5 +261,6 @@ static int accept_source(struct memsync_conn *conn)
 
 int memsync_handshake(struct memsync_conn *conn)
 {
-	return hello(conn) ?: geometry(conn) ?: attach(conn) ?: offer(conn) ?: accept_source(conn);
+	return hello(conn) ?: geometry(conn) ?: attach(conn) ?: memsync_offer(conn) ?:
+	       accept_source(conn);
 }

@@ -150,6 +150,8 @@ static int recheck_vmas(struct memsync_walk *w)
 		for_each_vma_range(vmi, vma, r->end) {
 			const char *why = memsync_vma_refusal(vma);
 
+			if (why && memsync_track_leaves_out(w->track, vma))
+				continue;
 			if (why) {
 				memsync_walk_refuse(w, vma, why);
 				return w->err;
@@ -209,15 +211,17 @@ static int do_walk(struct memsync_walk *w, unsigned long *next)
  * Content that is swapped out or under migration. It is private: reading is
  * enough. Unmapped or removed in between is zeros, and will have been marked.
  */
-static int read_page(struct mm_struct *mm, unsigned long addr, struct page **page)
+static int read_page(const struct memsync_track *track, unsigned long addr, struct page **page)
 {
+	struct mm_struct *mm = track->m->mm;
 	int locked = 1;
-	long got;
+	long got = 1;
 
 	*page = NULL;
 	mmap_read_lock(mm);
-	got = get_user_pages_remote(mm, addr, 1, FOLL_FORCE, page, &locked);
-	if (got != 1 && locked && memsync_peek_is_absent(mm, addr))
+	if (!memsync_peek_is_hole(track, addr))
+		got = get_user_pages_remote(mm, addr, 1, FOLL_FORCE, page, &locked);
+	if (got != 1 && locked && memsync_peek_is_absent(track, addr))
 		got = 1;
 	if (locked)
 		mmap_read_unlock(mm);
@@ -236,7 +240,7 @@ static int fetch_elsewhere(struct memsync_walk *w)
 	for (; piece < end; piece++) {
 		if (piece->page != MEMSYNC_PAGE_ELSEWHERE)
 			continue;
-		err = read_page(w->mm, memsync_track_offset_addr(w->track, piece->offset),
+		err = read_page(w->track, memsync_track_offset_addr(w->track, piece->offset),
 				&piece->page);
 		if (err)
 			ret = err;

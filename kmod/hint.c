@@ -167,6 +167,28 @@ void memsync_track_hint(struct memsync_mm *m, unsigned long addr, unsigned int f
 	}
 }
 
+static bool in_one_range(const struct memsync_track *track, unsigned long start,
+			 unsigned long end)
+{
+	unsigned int i = memsync_track_range_at(track, start);
+
+	return i < track->nr_ranges && track->ranges[i].start <= start &&
+	       track->ranges[i].end >= end;
+}
+
+/* [start, end) may have content that those who follow the process do not know of. Under RCU. */
+void memsync_track_stray(struct memsync_mm *m, unsigned long start, unsigned long end)
+{
+	struct memsync_track *track;
+
+	list_for_each_entry_rcu(track, &m->tracks, node) {
+		if (!memsync_track_follows(track) || in_one_range(track, start, end))
+			continue;
+		set_bit(MEMSYNC_TRACK_STRAYED, &track->flags);
+		memsync_track_wake(track);
+	}
+}
+
 /* Does any track watch the block that holds @addr? Under RCU. */
 bool memsync_track_covers(struct memsync_mm *m, unsigned long addr)
 {
@@ -290,6 +312,8 @@ bool memsync_track_write_fast(struct memsync_mm *m, struct vm_area_struct *vma,
 	if (done) {
 		account_fault();
 		wake_all(m);
+		if (unlikely(READ_ONCE(m->nr_follow)))
+			memsync_track_stray(m, addr, addr + 1);
 		trace_memsync_tracked_write(m->mm, addr, true);
 	}
 	return done;

@@ -120,6 +120,13 @@ bool memsync_mm_active(struct memsync_mm *m, unsigned long block_addr, unsigned 
 	return ret;
 }
 
+/* The same for any block. */
+bool memsync_mm_any_active(const struct memsync_mm *m, unsigned long *started)
+{
+	*started = smp_load_acquire(&m->started);	/* pairs with its raising */
+	return READ_ONCE(m->active);
+}
+
 /**
  * memsync_mm_unsettled - may a page of this block change hands right now?
  * @m: the watched memory

@@ -23,6 +23,7 @@ struct netlink_ext_ack;
  * @head: of the list that the subscription is on
  * @tracks: struct memsync_track.node; RCU, changed under memsync_mm_mutex
  * @nr_tracks: how many, under memsync_mm_mutex
+ * @nr_follow: how many of them follow the process; read without
  * @in_flight: faults between their entry and exit hints, by block
  * @active_lock: protects the next four
  * @active: notifier ranges, and forced writes, between their start and end
@@ -46,6 +47,7 @@ struct memsync_mm {
 	struct hlist_node **head;
 	struct list_head tracks;
 	unsigned int nr_tracks;
+	unsigned int nr_follow;
 	atomic_t in_flight[1 << MEMSYNC_IN_FLIGHT_BITS];
 	spinlock_t active_lock;
 	unsigned int active;
@@ -86,6 +88,7 @@ static inline atomic_t *memsync_mm_in_flight(struct memsync_mm *m, unsigned long
 void memsync_mm_active_begin(struct memsync_mm *m, unsigned long start, unsigned long end);
 void memsync_mm_active_end(struct memsync_mm *m);
 bool memsync_mm_active(struct memsync_mm *m, unsigned long block_addr, unsigned long *started);
+bool memsync_mm_any_active(const struct memsync_mm *m, unsigned long *started);
 bool memsync_mm_unsettled(struct memsync_mm *m, unsigned long block_addr);
 bool memsync_mm_has_others(const struct memsync_mm *m);
 int memsync_mm_own(const struct mmu_notifier *notifier);

@@ -170,13 +170,13 @@ static void peer_deleted(struct memsync_region *region, struct memsync_peer *pee
 
 static int put_geometry(struct sk_buff *skb, const struct memsync_region *region)
 {
-	unsigned int i, nr = region->nr_offered;
+	unsigned int i = region->nr_accepted, nr = region->nr_offered;
 	u64 size = 0;
 	int err = 0;
 
-	for (i = 0; i < nr && !err; i++) {
+	for (; i < nr && !err; i++) {
 		size += region->offered[i];
-		if (nr <= MAX_LENGTHS)
+		if (nr - region->nr_accepted <= MAX_LENGTHS)
 			err = put_u64(skb, MEMSYNC_A_LENGTH, region->offered[i]);
 	}
 	return err ?: put_u64(skb, MEMSYNC_A_PAGES, size >> PAGE_SHIFT);
@@ -259,10 +259,12 @@ static void verify(struct memsync_region *region, const struct memsync_verify *r
 	struct event event;
 	int err = 0;
 
+	mutex_lock(&region->lock);	/* for the ranges, which may become more */
 	if (begin(&event, region->net, MEMSYNC_EVENT_VERIFY, 2 * GENLMSG_DEFAULT_SIZE))
 		err = memsync_nl_put_region_key(event.skb, region) ?:
 		      put_verify(event.skb, region, result);
 	end(&event, err);
+	mutex_unlock(&region->lock);
 }
 
 void memsync_nl_event_listener(struct net *net, const struct sockaddr_storage *addr,

@@ -22,13 +22,19 @@ static int put_u64(struct sk_buff *skb, int attr, u64 value)
 	return nla_put_u64_64bit(skb, attr, value, MEMSYNC_A_PAD);
 }
 
+/* How many ranges are listed as such: while a sink waits for its first source, none. */
+static unsigned int listed(const struct memsync_region *region)
+{
+	return region->state == MEMSYNC_REGION_WAITING ? 0 : region->nr_ranges;
+}
+
 /* Range number @index by address; false when there are no more. */
 static bool put_range(struct sk_buff *skb, const struct memsync_region *region,
 		      struct memsync_nl_dump *at, int *err)
 {
 	const struct memsync_range *r = region->ranges + at->index;
 
-	if (at->index >= region->nr_ranges)
+	if (at->index >= listed(region))
 		return false;
 	*err = put_u64(skb, MEMSYNC_A_START, r->start) ?:
 	       put_u64(skb, MEMSYNC_A_END, r->end) ?:
@@ -36,15 +42,21 @@ static bool put_range(struct sk_buff *skb, const struct memsync_region *region,
 	return true;
 }
 
-/* What an open sink's source offers, in the order of the replica. */
+/*
+ * What an open sink's source offers beyond the ranges that it has, in the order
+ * of the replica.
+ */
 static bool put_offered(struct sk_buff *skb, const struct memsync_region *region,
 			struct memsync_nl_dump *at, int *err)
 {
+	unsigned int index = region->nr_accepted + at->index - listed(region);
 	u64 length;
 
-	if (at->index >= region->nr_offered)
+	if (index >= region->nr_offered)
 		return false;
-	length = region->offered[at->index];
+	if (index == region->nr_accepted)
+		at->offset = region->size_accepted;
+	length = region->offered[index];
 	*err = put_u64(skb, MEMSYNC_A_OFFSET, at->offset) ?:
 	       put_u64(skb, MEMSYNC_A_LENGTH, length);
 	if (!*err)
@@ -63,10 +75,7 @@ static bool dump_one(struct sk_buff *skb, struct netlink_callback *cb,
 
 	if (!hdr)
 		return false;
-	if (region->state == MEMSYNC_REGION_WAITING)
-		more = put_offered(skb, region, at, &err);
-	else
-		more = put_range(skb, region, at, &err);
+	more = put_range(skb, region, at, &err) || put_offered(skb, region, at, &err);
 	if (!more || err) {
 		genlmsg_cancel(skb, hdr);
 		return false;

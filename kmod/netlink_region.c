@@ -44,6 +44,11 @@ static int check_sink(const struct genl_info *info, u32 flags)
 				    "only a source is shipped");
 		return -EINVAL;
 	}
+	if (flags & MEMSYNC_REGION_F_FOLLOW) {
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[MEMSYNC_A_FLAGS],
+				    "only a source follows its process");
+		return -EINVAL;
+	}
 	return 0;
 }
 

@@ -374,7 +374,7 @@ int memsync_pass(struct memsync_peer *peer)
 	WRITE_ONCE(peer->dirtied, false);
 	frame_reset(peer->frame);
 
-	err = ship_dirty(peer) ?: send_barrier(peer, id, time);
+	err = memsync_geometry_follow(peer) ?: ship_dirty(peer) ?: send_barrier(peer, id, time);
 	shrink(peer->pool);
 	if (err)
 		return err;

@@ -24,20 +24,29 @@ static struct vm_area_struct *vma_at(struct mm_struct *mm, unsigned long addr)
 	return vma && vma->vm_start <= addr ? vma : NULL;
 }
 
-/* Is nothing mapped at @addr, or no page there? Under the mmap lock. */
-bool memsync_peek_is_absent(struct mm_struct *mm, unsigned long addr)
+/* Is nothing (that counts) mapped at @addr? Under the mmap lock. */
+bool memsync_peek_is_hole(const struct memsync_track *track, unsigned long addr)
 {
-	return !vma_at(mm, addr) || is_missing(mm, addr);
+	struct vm_area_struct *vma = vma_at(track->m->mm, addr);
+
+	return !vma || memsync_track_leaves_out(track, vma);
 }
 
-static int peek_locked(struct mm_struct *mm, unsigned long addr, struct page **page, int *locked)
+/* The same, or is no page there? */
+bool memsync_peek_is_absent(const struct memsync_track *track, unsigned long addr)
+{
+	return memsync_peek_is_hole(track, addr) || is_missing(track->m->mm, addr);
+}
+
+static int peek_locked(const struct memsync_track *track, unsigned long addr, struct page **page,
+		       int *locked)
 {
 	long got;
 
 	*page = NULL;
-	if (memsync_peek_is_absent(mm, addr))
+	if (memsync_peek_is_absent(track, addr))
 		return 0;
-	got = get_user_pages_remote(mm, addr, 1, FOLL_FORCE, page, locked);
+	got = get_user_pages_remote(track->m->mm, addr, 1, FOLL_FORCE, page, locked);
 	return got == 1 ? 0 : got ? got : -EFAULT;
 }
 
@@ -51,7 +60,7 @@ int memsync_track_peek(struct memsync_track *track, u64 offset, struct page **pa
 	if (!mmget_not_zero(mm))
 		return -ESRCH;
 	mmap_read_lock(mm);
-	err = peek_locked(mm, addr, page, &locked);
+	err = peek_locked(track, addr, page, &locked);
 	if (locked)
 		mmap_read_unlock(mm);
 	if (mm_flags_test(MMF_UNSTABLE, mm) && !err)

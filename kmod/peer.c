@@ -87,8 +87,8 @@ static int handle_digest_reply(struct memsync_peer *peer, u32 length)
 
 	if (READ_ONCE(peer->verify) != MEMSYNC_VERIFY_SENT)
 		return memsync_peer_fail(peer, MEMSYNC_WIRE_PROTOCOL, "unasked digest reply");
-	if (!memsync_wire_check_digest_reply(peer->control, length, peer->region->size, PAGE_SIZE,
-					     &fault))
+	if (!memsync_wire_check_digest_reply(peer->control, length,
+					     memsync_track_size(peer->track), PAGE_SIZE, &fault))
 		return memsync_peer_fail(peer, fault.code, "the sink sent a %s", fault.reason);
 	memsync_verify_replied(peer, peer->control);
 	return 0;
@@ -159,44 +159,20 @@ static int inbound(struct memsync_tcp *tcp)
 
 static int send_hello(struct memsync_peer *peer)
 {
-	struct memsync_region *region = peer->region;
 	struct memsync_wire_hello *w = peer->control;
 	struct memsync_hello hello = {
 		.version_min = MEMSYNC_WIRE_MIN,
 		.version_max = MEMSYNC_WIRE_MAX,
 		.page_size = PAGE_SIZE,
 		.features = MEMSYNC_WIRE_FEATURES,
-		.size = region->size,
-		.nr_ranges = region->nr_ranges,
+		.size = memsync_track_size(peer->track),
+		.nr_ranges = memsync_track_nr_ranges(peer->track),
 	};
 
 	memcpy(hello.session, peer->session, sizeof(hello.session));
 	strscpy(hello.name, peer->name, sizeof(hello.name));
 	memsync_wire_put_hello(w, &hello);
 	return memsync_tcp_send(&peer->tcp, MEMSYNC_WIRE_HELLO, 0, w, sizeof(*w), true);
-}
-
-static int send_geometry(struct memsync_peer *peer)
-{
-	struct memsync_region *region = peer->region;
-	struct memsync_wire_geometry *w = peer->control;
-	unsigned int first, nr, i;
-	int err = 0;
-
-	for (first = 0; first < region->nr_ranges && !err; first += nr) {
-		nr = min_t(unsigned int, region->nr_ranges - first, MEMSYNC_WIRE_GEOMETRY_LENGTHS);
-		w->first = cpu_to_le32(first);
-		w->nr = cpu_to_le32(nr);
-		for (i = 0; i < nr; i++) {
-			const struct memsync_range *r = &region->ranges[region->order[first + i]];
-
-			w->lengths[i] = cpu_to_le64(r->end - r->start);
-		}
-		err = memsync_tcp_send(&peer->tcp, MEMSYNC_WIRE_GEOMETRY, 0, w,
-				       struct_size(w, lengths, nr),
-				       first + nr < region->nr_ranges);
-	}
-	return err;
 }
 
 static int handle_hello_ack(struct memsync_peer *peer)
@@ -207,6 +183,7 @@ static int handle_hello_ack(struct memsync_peer *peer)
 	if (!memsync_wire_check_hello_ack(w, MEMSYNC_WIRE_FEATURES, &fault))
 		return memsync_peer_fail(peer, fault.code, "%s", fault.reason);
 	peer->frame_pages = le32_to_cpu(w->frame_pages);
+	peer->features = le64_to_cpu(w->features);
 	return 0;
 }
 
@@ -300,7 +277,7 @@ static int open_connection(struct memsync_peer *peer)
 	if (err)
 		return err;
 	memsync_tcp_widen(&peer->tcp);
-	err = send_hello(peer) ?: send_geometry(peer) ?: await_hello_ack(peer);
+	err = send_hello(peer) ?: memsync_geometry_send(peer, 0) ?: await_hello_ack(peer);
 	if (err)
 		return err;
 	peer->tcp.inbound = inbound;

@@ -20,7 +20,6 @@ struct memsync_pool;
  * @addr: where it is
  * @name: the sink's, there
  * @session: tells the sink that a reconnect is one
- * @track: what is dirty as this peer sees it; until the release
  * @dirtied: something is; set by the track's upcall, cleared when a pass begins
  *
  * @lock: protects @state, @reason and @plaintext; innermost
@@ -32,10 +31,13 @@ struct memsync_pool;
  * @acked_time: its time
  * @wanted: last barrier asked for; read without the lock to see that there is one
  * @verify: what is asked of it
+ * @track: what is dirty as this peer sees it, until the release; changed by the
+ *	thread, which reads it without the lock
  *
  * The rest is the thread's own:
  * @tcp: the connection
  * @frame_pages: contents in one frame, as the sink wants it
+ * @features: of the protocol, in use
  * @sent_id: last barrier sent on this connection
  * @shipped_pages: on this connection; others read it
  * @acked_pages: of these, applied; others read it
@@ -74,6 +76,7 @@ struct memsync_peer {
 
 	struct memsync_tcp tcp;
 	u32 frame_pages;
+	u64 features;
 	u64 sent_id;
 	u64 shipped_pages;
 	u64 acked_pages;
@@ -107,6 +110,17 @@ int memsync_peer_fail(struct memsync_peer *peer, enum memsync_wire_code code,
 
 /* The region's state as its peers make it. region->lock held. */
 void memsync_session_update(struct memsync_region *region);
+
+/* ---- geometry.c ---- */
+
+/* Sends the lengths of the ranges from number @first on. */
+int memsync_geometry_send(struct memsync_peer *peer, unsigned int first);
+/*
+ * Where the region follows its process: takes up what has come since, and tells
+ * the peer. What was written before the call is in a range afterwards. Context:
+ * the peer's thread, in a pass.
+ */
+int memsync_geometry_follow(struct memsync_peer *peer);
 
 /* ---- pass.c ---- */
 

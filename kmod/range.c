@@ -38,6 +38,12 @@ const char *memsync_vma_refusal(const struct vm_area_struct *vma)
 	return NULL;
 }
 
+bool memsync_vma_is_foreign(const struct vm_area_struct *vma)
+{
+	return !vma_is_anonymous((struct vm_area_struct *)vma) || vma->vm_file ||
+	       vma->vm_flags & (VM_SHARED | VM_IO | VM_PFNMAP | VM_SHADOW_STACK);
+}
+
 static int refuse(const struct vm_area_struct *vma, const char *why,
 		  struct netlink_ext_ack *extack)
 {

@@ -6,6 +6,8 @@
 
 /* Ranges of one region; enough for a process with many heaps. */
 #define MEMSYNC_MAX_RANGES	65536
+/* Bytes of all of them: tracking takes a 32768th of that in the kernel. */
+#define MEMSYNC_MAX_SIZE	(16ULL << 40)
 
 /**
  * struct memsync_range - one stretch of a region
@@ -25,6 +27,8 @@ struct vm_area_struct;
 
 /* Why memory of this kind cannot be tracked, or NULL where it can. */
 const char *memsync_vma_refusal(const struct vm_area_struct *vma);
+/* Is it something else altogether, not the process's own memory in a special state? */
+bool memsync_vma_is_foreign(const struct vm_area_struct *vma);
 
 /**
  * memsync_ranges_check - may these ranges be tracked (or written, for a sink)?

@@ -51,7 +51,8 @@ int memsync_region_check_live(const struct memsync_region *region, struct netlin
 
 static bool may_take_ranges(const struct memsync_region *region)
 {
-	return region->state == MEMSYNC_REGION_NEW || region->state == MEMSYNC_REGION_WAITING;
+	return region->state == MEMSYNC_REGION_NEW || region->state == MEMSYNC_REGION_WAITING ||
+	       region->offered;
 }
 
 /* Ranges are added before the start; those of an open sink answer an offer. */
@@ -157,8 +158,8 @@ static void insert_range(struct memsync_region *region, unsigned int index, unsi
 	region->nr_ranges++;
 }
 
-static int append_range(struct memsync_region *region, unsigned long start, unsigned long end,
-			struct netlink_ext_ack *extack)
+int memsync_region_append(struct memsync_region *region, unsigned long start, unsigned long end,
+			  struct netlink_ext_ack *extack)
 {
 	unsigned int index = range_index(region, start);
 	const struct memsync_range *other = overlapping(region, index, start, end);
@@ -171,6 +172,10 @@ static int append_range(struct memsync_region *region, unsigned long start, unsi
 	if (region->nr_ranges == MEMSYNC_MAX_RANGES) {
 		NL_SET_ERR_MSG(extack, "a region has at most "
 			       __stringify(MEMSYNC_MAX_RANGES) " ranges");
+		return -E2BIG;
+	}
+	if (end - start > MEMSYNC_MAX_SIZE - region->size) {
+		NL_SET_ERR_MSG(extack, "a region has at most 16 TiB");
 		return -E2BIG;
 	}
 	err = grow_ranges(region);
@@ -189,7 +194,7 @@ int memsync_region_add_range(struct memsync_region *region, unsigned long start,
 	mutex_lock(&region->lock);
 	err = check_open_for_ranges(region, extack);
 	if (!err)
-		err = append_range(region, start, end, extack);
+		err = memsync_region_append(region, start, end, extack);
 	mutex_unlock(&region->lock);
 	return err;
 }
@@ -203,24 +208,58 @@ static int by_offset(const void *a, const void *b, const void *ranges)
 	return left < right ? -1 : left > right;
 }
 
-static int order_ranges(struct memsync_region *region)
+/* To be freed with kvfree(); NULL: no memory. */
+static unsigned int *order_ranges(const struct memsync_region *region)
 {
 	unsigned int *order, i;
 
 	order = kvmalloc_array(region->nr_ranges, sizeof(*order), GFP_KERNEL_ACCOUNT);
 	if (!order)
-		return -ENOMEM;
+		return NULL;
 	for (i = 0; i < region->nr_ranges; i++)
 		order[i] = i;
 	sort_r(order, region->nr_ranges, sizeof(*order), by_offset, NULL, region->ranges);
+	return order;
+}
+
+/* The ranges are in use from now on. */
+static void accept_ranges(struct memsync_region *region, unsigned int *order)
+{
 	kvfree(region->order);
 	region->order = order;
+	region->nr_accepted = region->nr_ranges;
+	region->size_accepted = region->size;
+}
+
+/* Those that were added and never accepted go; nothing has moved that was. */
+static void forget_ranges(struct memsync_region *region)
+{
+	struct memsync_range *to = region->ranges;
+	unsigned int i;
+
+	for (i = 0; i < region->nr_ranges; i++)
+		if (region->ranges[i].offset < region->size_accepted)
+			*to++ = region->ranges[i];
+	region->nr_ranges = region->nr_accepted;
+	region->size = region->size_accepted;
+}
+
+int memsync_region_reorder(struct memsync_region *region)
+{
+	unsigned int *order = order_ranges(region);
+
+	lockdep_assert_held(&region->lock);
+	if (!order) {
+		forget_ranges(region);
+		return -ENOMEM;
+	}
+	accept_ranges(region, order);
 	return 0;
 }
 
 const struct memsync_range *memsync_region_find(const struct memsync_region *region, u64 offset)
 {
-	unsigned int low = 0, high = region->order ? region->nr_ranges : 0;
+	unsigned int low = 0, high = region->nr_accepted;
 
 	while (low < high) {
 		unsigned int mid = low + (high - low) / 2;
@@ -244,18 +283,16 @@ void memsync_region_offer(struct memsync_region *region, u64 *lengths, unsigned 
 	kvfree(region->offered);
 	region->offered = lengths;
 	region->nr_offered = lengths ? nr : 0;
-	if (region->state != MEMSYNC_REGION_WAITING)
-		return;
-	region->nr_ranges = 0;
-	region->size = 0;
+	forget_ranges(region);
 }
 
 /* The ranges of an open sink are as long as its source said, one by one. */
-static int check_offer(const struct memsync_region *region, struct netlink_ext_ack *extack)
+static int check_offer(const struct memsync_region *region, const unsigned int *order,
+		       struct netlink_ext_ack *extack)
 {
 	unsigned int i;
 
-	if (region->state != MEMSYNC_REGION_WAITING)
+	if (!region->offered)
 		return 0;
 	if (region->nr_ranges != region->nr_offered) {
 		NL_SET_ERR_MSG_FMT(extack, "has %u ranges where its source has %u",
@@ -263,7 +300,7 @@ static int check_offer(const struct memsync_region *region, struct netlink_ext_a
 		return -EINVAL;
 	}
 	for (i = 0; i < region->nr_ranges; i++) {
-		const struct memsync_range *r = &region->ranges[region->order[i]];
+		const struct memsync_range *r = &region->ranges[order[i]];
 
 		if (r->end - r->start == region->offered[i])
 			continue;
@@ -291,12 +328,18 @@ static const struct memsync_track_ops track_ops = {
 	.ended = track_ended,
 };
 
+unsigned int memsync_region_how(const struct memsync_region *region)
+{
+	return region->flags & MEMSYNC_REGION_F_FOLLOW ? MEMSYNC_TRACK_FOLLOW : 0;
+}
+
 static int start_tracking(struct memsync_region *region, bool all_dirty,
 			  struct netlink_ext_ack *extack)
 {
+	unsigned int how = memsync_region_how(region) | (all_dirty ? MEMSYNC_TRACK_ALL_DIRTY : 0);
 	struct memsync_track *track;
 
-	track = memsync_track_start(region->mm, region->ranges, region->nr_ranges, all_dirty,
+	track = memsync_track_start(region->mm, region->ranges, region->nr_ranges, how,
 				    &track_ops, region, extack);
 	if (IS_ERR(track))
 		return PTR_ERR(track);
@@ -345,27 +388,39 @@ static int begin(struct memsync_region *region, struct netlink_ext_ack *extack)
 	return region->watch ? 0 : memsync_sink_watch(region, extack);
 }
 
+static int check_ranges(const struct memsync_region *region, const unsigned int *order,
+			struct netlink_ext_ack *extack)
+{
+	return check_offer(region, order, extack) ?:
+	       memsync_ranges_check(region->mm, region->ranges, region->nr_ranges,
+				    region->role == MEMSYNC_ROLE_SINK, extack);
+}
+
 static int start(struct memsync_region *region, struct netlink_ext_ack *extack)
 {
-	bool sink = region->role == MEMSYNC_ROLE_SINK;
+	bool running = region->nr_accepted;
+	unsigned int *order;
 	int err;
 
 	err = check_startable(region, extack);
 	if (err)
 		return err;
-	err = order_ranges(region);
-	if (err)
+	order = order_ranges(region);
+	if (!order)
+		return -ENOMEM;
+	err = check_ranges(region, order, extack);
+	if (!err && !running)
+		err = begin(region, extack);
+	if (err) {
+		kvfree(order);
 		return err;
-	err = check_offer(region, extack);
-	if (err)
-		return err;
-	err = memsync_ranges_check(region->mm, region->ranges, region->nr_ranges, sink, extack);
-	if (err)
-		return err;
-	err = begin(region, extack);
-	if (err)
-		return err;
-	memsync_region_set_state(region, MEMSYNC_REGION_ATTACHED, NULL);
+	}
+	accept_ranges(region, order);
+	kvfree(region->offered);
+	region->offered = NULL;
+	region->nr_offered = 0;
+	if (!running)
+		memsync_region_set_state(region, MEMSYNC_REGION_ATTACHED, NULL);
 	return 0;
 }
 

@@ -96,7 +96,7 @@ struct memsync_region {
 	u32 flags;			/* enum memsync_region_flags; read without, too */
 	char reason[MEMSYNC_REASON_MAX + 1];
 	struct mm_struct *mm;		/* grabbed, not pinned; NULL when the teardown is done */
-	struct memsync_range *ranges;	/* sorted by address, fixed once started */
+	struct memsync_range *ranges;	/* sorted by address; once started they only become more */
 	unsigned int *order;		/* once started: place in the replica -> index in @ranges */
 	unsigned int nr_ranges;
 	unsigned int max_ranges;	/* allocated */
@@ -113,8 +113,10 @@ struct memsync_region {
 
 	/* sink */
 	struct memsync_conn *source;	/* the one connected source */
-	u64 *offered;			/* range lengths an open sink was offered, bytes */
+	u64 *offered;			/* range lengths an open sink was offered, bytes; or NULL */
 	unsigned int nr_offered;
+	unsigned int nr_accepted;	/* of @nr_ranges, those that are in use */
+	u64 size_accepted;		/* and of @size */
 	wait_queue_head_t answered;	/* an offered geometry was accepted or refused */
 	struct memsync_hold *hold;	/* asked for or in force */
 	struct memsync_sink_watch *watch;	/* tells when the process is gone */
@@ -199,7 +201,7 @@ struct memsync_region *memsync_region_new(struct net *net, const struct memsync_
 
 /**
  * memsync_region_add_range - adds [start, end) at the end of the replica
- * @region: not started yet
+ * @region: not started yet, or an open sink whose source has grown
  * @start: page-aligned
  * @end: page-aligned, above @start
  * @extack: told what went wrong
@@ -215,7 +217,8 @@ int memsync_region_add_range(struct memsync_region *region, unsigned long start,
  * @region: in state NEW, or WAITING with the answer to its offer
  * @extack: told what went wrong
  *
- * A source is tracked from now on; a sink takes its source from now on.
+ * A source is tracked from now on; a sink takes its source from now on. An open
+ * sink that was offered more takes that, too.
  *
  * Return: 0, those of memsync_ranges_check(), memsync_track_start() and
  * memsync_sink_watch(), -EBUSY (started), -ENODATA (no ranges), -EAGAIN (an open
@@ -232,7 +235,7 @@ int memsync_region_set(struct memsync_region *region, const u32 *flags, const u3
 
 /**
  * memsync_region_offer - a source offers its geometry to an open sink
- * @region: WAITING
+ * @region: WAITING, or with less than the source has by now
  * @lengths: of its ranges in bytes, kvmalloc'ed, taken over; NULL: the offer is gone
  * @nr: how many
  *
@@ -253,6 +256,19 @@ void memsync_region_unwatch(struct memsync_region *region);
 
 /* The range that byte @offset of the replica of a started region lies in, or NULL. */
 const struct memsync_range *memsync_region_find(const struct memsync_region *region, u64 offset);
+
+/*
+ * Takes up the mappings that a process has got since, for a source that follows
+ * it. Context: a peer's thread, which keeps region->mm; takes region->lock.
+ * Return: 0; -E2BIG, -ENOMEM; -ESRCH where the process is gone.
+ */
+int memsync_region_follow(struct memsync_region *region);
+
+/* region.c for follow.c: adds a range that overlaps none. region->lock held. */
+int memsync_region_append(struct memsync_region *region, unsigned long start, unsigned long end,
+			  struct netlink_ext_ack *extack);
+/* Ranges were appended to a source that has started. -ENOMEM. */
+int memsync_region_reorder(struct memsync_region *region);
 
 /* Ends it: state GONE with @reason. Returns when all is torn down, whoever does it. Sleeps. */
 void memsync_region_end(struct memsync_region *region, const char *reason);
@@ -286,6 +302,9 @@ static inline struct memsync_region *memsync_region_get(struct memsync_region *r
  */
 void memsync_region_set_state(struct memsync_region *region, enum memsync_region_state state,
 			      const char *reason);
+
+/* How its memory is to be tracked: enum memsync_track_how. */
+unsigned int memsync_region_how(const struct memsync_region *region);
 
 static inline bool memsync_region_paused(const struct memsync_region *region)
 {

@@ -79,9 +79,8 @@ static void detach(struct memsync_conn *conn)
 	if (was) {
 		region->source = NULL;
 		memsync_hold_source_lost(region);
-		if (region->state == MEMSYNC_REGION_WAITING)
-			memsync_region_offer(region, NULL, 0);
-		else
+		memsync_region_offer(region, NULL, 0);
+		if (region->state != MEMSYNC_REGION_WAITING)
 			memsync_region_set_state(region, MEMSYNC_REGION_DISCONNECTED,
 						 conn->failure);
 	}
@@ -229,7 +228,7 @@ int memsync_sink_refuse(struct memsync_region *region, const char *reason,
 	struct memsync_conn *conn = region->source;
 
 	lockdep_assert_held(&region->lock);
-	if (region->state != MEMSYNC_REGION_WAITING || !conn) {
+	if (!region->offered || !conn) {
 		NL_SET_ERR_MSG(extack, "no geometry is offered");
 		return -ENOENT;
 	}

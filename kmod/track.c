@@ -3,6 +3,7 @@
 #include <linux/mm.h>
 #include <linux/netlink.h>
 #include <linux/sched/mm.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include "hook.h"
@@ -66,6 +67,7 @@ static void free_track(struct memsync_track *track)
 	free_percpu(track->write_faults);
 	kvfree(track->by_offset);
 	kvfree(track->extents);
+	kvfree(track->ranges);
 	kfree(track);
 }
 
@@ -75,18 +77,22 @@ static struct memsync_track *alloc_track(const struct memsync_range *ranges, uns
 
 	if (!track)
 		return NULL;
-	track->ranges = ranges;
 	track->nr_ranges = nr;
+	track->ranges = kvmalloc_array(nr, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
 	track->extents = kvcalloc(nr, sizeof(*track->extents), GFP_KERNEL_ACCOUNT);
 	track->by_offset = kvcalloc(nr, sizeof(*track->by_offset), GFP_KERNEL_ACCOUNT);
 	track->write_faults = alloc_percpu(u64);
-	if (!track->extents || !track->by_offset || !track->write_faults ||
-	    memsync_dirty_init(&track->dirty, build_extents(track))) {
-		free_track(track);
-		return NULL;
-	}
+	if (!track->ranges || !track->extents || !track->by_offset || !track->write_faults)
+		goto free;
+	memcpy(track->ranges, ranges, array_size(nr, sizeof(*ranges)));
+	if (memsync_dirty_init(&track->dirty, build_extents(track)))
+		goto free;
 	sort_by_offset(track);
 	return track;
+
+free:
+	free_track(track);
+	return NULL;
 }
 
 /* Published and drained; what the ranges hold now is the base. */
@@ -101,15 +107,18 @@ static int attach(struct memsync_track *track, struct mm_struct *mm,
 {
 	mutex_lock(&memsync_mm_mutex);
 	track->m = memsync_mm_get(mm, extack);
-	if (!IS_ERR(track->m))
+	if (!IS_ERR(track->m)) {
 		list_add_rcu(&track->node, &track->m->tracks);
+		if (memsync_track_follows(track))
+			WRITE_ONCE(track->m->nr_follow, track->m->nr_follow + 1);
+	}
 	mutex_unlock(&memsync_mm_mutex);
 	return PTR_ERR_OR_ZERO(track->m);
 }
 
 struct memsync_track *
 memsync_track_start(struct mm_struct *mm, const struct memsync_range *ranges, unsigned int nr,
-		    bool all_dirty, const struct memsync_track_ops *ops, void *owner,
+		    unsigned int how, const struct memsync_track_ops *ops, void *owner,
 		    struct netlink_ext_ack *extack)
 {
 	struct memsync_track *track;
@@ -125,12 +134,14 @@ memsync_track_start(struct mm_struct *mm, const struct memsync_range *ranges, un
 		goto put_mm;
 	track->ops = ops;
 	track->owner = owner;
+	if (how & MEMSYNC_TRACK_FOLLOW)
+		__set_bit(MEMSYNC_TRACK_FOLLOWS, &track->flags);
 	err = attach(track, mm, extack);
 	if (err) {
 		free_track(track);
 		goto put_mm;
 	}
-	err = take_base(track, all_dirty);
+	err = take_base(track, how & MEMSYNC_TRACK_ALL_DIRTY);
 	if (err) {
 		NL_SET_ERR_MSG(extack, "the process's memory cannot be walked");
 		memsync_track_stop(track);
@@ -144,12 +155,119 @@ void memsync_track_stop(struct memsync_track *track)
 {
 	mutex_lock(&memsync_mm_mutex);
 	list_del_rcu(&track->node);
+	if (memsync_track_follows(track))
+		WRITE_ONCE(track->m->nr_follow, track->m->nr_follow - 1);
 	/* No fault or notifier uses the track any more after this. Somebody waits. */
 	synchronize_rcu_expedited();
 	memsync_unprotect(track);
 	memsync_mm_put(track->m);
 	mutex_unlock(&memsync_mm_mutex);
 	free_track(track);
+}
+
+/* The marks of @old, to which nobody adds any more. */
+static void take_marks(struct memsync_track *track, const struct memsync_track *old)
+{
+	const struct memsync_dirty *d = &old->dirty;
+	unsigned long block, to;
+
+	for (block = memsync_dirty_next(d, 0); block < d->nr_blocks;
+	     block = memsync_dirty_next(d, block + 1)) {
+		to = memsync_track_block(track, memsync_track_block_addr(old, block));
+		memsync_dirty_bitmap(&track->dirty, to, d->blocks[block].dirty);
+		if (test_bit(block, d->look))
+			memsync_dirty_look(&track->dirty, to);
+		cond_resched();
+	}
+}
+
+/* What was to be looked at in @old may tell no longer. */
+static void promote_marks(struct memsync_track *track, const struct memsync_track *old)
+{
+	const struct memsync_dirty *d = &old->dirty;
+	unsigned long block;
+
+	for_each_set_bit(block, d->look, d->nr_blocks) {
+		unsigned long addr = memsync_track_block_addr(old, block);
+
+		memsync_track_mark_range(track, addr, addr + MEMSYNC_BLOCK_SIZE);
+		cond_resched();
+	}
+}
+
+static void mark_new(struct memsync_track *track, u64 old_size)
+{
+	const struct memsync_range *r = track->ranges, *end = r + track->nr_ranges;
+	unsigned long addr, next;
+
+	for (; r < end; r++) {
+		if (r->offset < old_size)
+			continue;
+		for (addr = r->start; addr < r->end; addr = next) {
+			next = min(r->end, addr + SZ_1G);
+			memsync_track_mark_range(track, addr, next);
+			cond_resched();
+		}
+	}
+}
+
+/*
+ * The new one is hinted at from the moment it is on the list. A fault under way
+ * then may have missed it at its entry; its count keeps the hints until its exit.
+ * A notifier range may have found nothing to promote until the marks were taken
+ * over.
+ */
+struct memsync_track *memsync_track_grow(struct memsync_track *old,
+					 const struct memsync_range *ranges, unsigned int nr)
+{
+	struct memsync_track *track = alloc_track(ranges, nr);
+	unsigned long started, since;
+	bool active;
+
+	if (!track)
+		return ERR_PTR(-ENOMEM);
+	active = memsync_mm_any_active(old->m, &started);
+	track->ops = old->ops;
+	track->owner = old->owner;
+	track->m = old->m;
+	track->flags = READ_ONCE(old->flags) & BIT(MEMSYNC_TRACK_FOLLOWS);
+	mutex_lock(&memsync_mm_mutex);
+	list_replace_rcu(&old->node, &track->node);
+	synchronize_rcu_expedited();
+	mutex_unlock(&memsync_mm_mutex);
+	take_marks(track, old);
+	smp_mb();	/* pairs with the one of memsync_mm_active_begin() */
+	if (memsync_mm_any_active(old->m, &since) || active || since != started)
+		promote_marks(track, old);
+	mark_new(track, memsync_track_size(old));
+	track->past_write_faults = memsync_track_write_faults(old);
+	if (test_bit(MEMSYNC_TRACK_STRAYED, &old->flags))
+		set_bit(MEMSYNC_TRACK_STRAYED, &track->flags);
+	free_track(old);
+	return track;
+}
+
+unsigned int memsync_track_nr_ranges(const struct memsync_track *track)
+{
+	return track->nr_ranges;
+}
+
+u64 memsync_track_length(const struct memsync_track *track, unsigned int place)
+{
+	return track->by_offset[place]->end - track->by_offset[place]->start;
+}
+
+u64 memsync_track_size(const struct memsync_track *track)
+{
+	unsigned int last = track->nr_ranges - 1;
+
+	return track->by_offset[last]->offset + memsync_track_length(track, last);
+}
+
+void memsync_track_looked(struct memsync_track *track)
+{
+	clear_bit(MEMSYNC_TRACK_STRAYED, &track->flags);
+	smp_mb__after_atomic();		/* whatever strays unseen by the look sets it again */
 }
 
 /* The first address of a block of the dirty set. */
@@ -265,7 +383,8 @@ bool memsync_track_arm(struct memsync_track *track)
 {
 	set_bit(MEMSYNC_TRACK_ARMED, &track->flags);
 	smp_mb__after_atomic();		/* pairs with the set_bit() of a hint */
-	if (memsync_dirty_next(&track->dirty, 0) >= track->dirty.nr_blocks)
+	if (memsync_dirty_next(&track->dirty, 0) >= track->dirty.nr_blocks &&
+	    !test_bit(MEMSYNC_TRACK_STRAYED, &track->flags))
 		return true;
 	clear_bit(MEMSYNC_TRACK_ARMED, &track->flags);
 	return false;
@@ -273,7 +392,7 @@ bool memsync_track_arm(struct memsync_track *track)
 
 u64 memsync_track_write_faults(struct memsync_track *track)
 {
-	u64 sum = 0;
+	u64 sum = track->past_write_faults;
 	int cpu;
 
 	for_each_possible_cpu(cpu)
@@ -285,7 +404,7 @@ size_t memsync_track_bytes(struct memsync_track *track)
 {
 	return sizeof(*track) + memsync_dirty_bytes(&track->dirty) +
 	       track->nr_extents * sizeof(*track->extents) +
-	       track->nr_ranges * sizeof(*track->by_offset);
+	       track->nr_ranges * (sizeof(*track->ranges) + sizeof(*track->by_offset));
 }
 
 bool memsync_track_unchanged(struct memsync_track *track, u64 offset)

@@ -2,6 +2,7 @@
 #ifndef _MEMSYNC_TRACK_H
 #define _MEMSYNC_TRACK_H
 
+#include <linux/bits.h>
 #include <linux/mm_types.h>
 #include "range.h"
 
@@ -23,13 +24,24 @@ struct memsync_track_ops {
 };
 
 /**
+ * enum memsync_track_how - what a track is to do
+ * @MEMSYNC_TRACK_ALL_DIRTY: everything counts as dirty at first (a peer's view);
+ *	else only what changes from now on (a region that has no peer)
+ * @MEMSYNC_TRACK_FOLLOW: ops->dirtied also for memory outside the ranges that
+ *	could be tracked; and a mapping of another kind inside them is a hole
+ */
+enum memsync_track_how {
+	MEMSYNC_TRACK_ALL_DIRTY	= BIT(0),
+	MEMSYNC_TRACK_FOLLOW	= BIT(1),
+};
+
+/**
  * memsync_track_start - begin to watch a process's memory
  * @mm: the process's memory; the caller holds a reference (mmget or mmgrab)
  *	during the call, the track takes its own
- * @ranges: as memsync_ranges_check() accepted; must outlive the track
+ * @ranges: as memsync_ranges_check() accepted; copied
  * @nr: how many
- * @all_dirty: everything counts as dirty at first (a peer's view); else only
- *	what changes from now on (a region that has no peer)
+ * @how: enum memsync_track_how
  * @ops: upcalls
  * @owner: handed to them
  * @extack: told what went wrong
@@ -43,14 +55,40 @@ struct memsync_track_ops {
  */
 struct memsync_track *
 memsync_track_start(struct mm_struct *mm, const struct memsync_range *ranges, unsigned int nr,
-		    bool all_dirty, const struct memsync_track_ops *ops, void *owner,
+		    unsigned int how, const struct memsync_track_ops *ops, void *owner,
 		    struct netlink_ext_ack *extack);
+
+/**
+ * memsync_track_grow - watch more of the same process
+ * @track: taken over, and freed, on success
+ * @ranges: its ranges and more, as for memsync_track_start()
+ * @nr: how many
+ *
+ * What is new counts as dirty. The owner is as it was.
+ *
+ * Context: process; sleeps; the caller runs no harvest of @track, and nobody
+ * else uses it meanwhile. Return: the track that replaces @track, or
+ * ERR_PTR(-ENOMEM).
+ */
+struct memsync_track *memsync_track_grow(struct memsync_track *track,
+					 const struct memsync_range *ranges, unsigned int nr);
 
 /*
  * Ends the watching and frees the track. No upcall runs once it has returned.
  * Context: process; sleeps; the caller runs no harvest of it any more.
  */
 void memsync_track_stop(struct memsync_track *track);
+
+/* Of the ranges: how many, bytes of all of them, and those of the one at a place in the replica. */
+unsigned int memsync_track_nr_ranges(const struct memsync_track *track);
+u64 memsync_track_size(const struct memsync_track *track);
+u64 memsync_track_length(const struct memsync_track *track, unsigned int place);
+
+/*
+ * The owner of one that follows looks for new mappings now: those that are
+ * touched from here on are told of again.
+ */
+void memsync_track_looked(struct memsync_track *track);
 
 /* Everything is dirty again: a new peer, or one that may have lost pages. */
 void memsync_track_mark_all(struct memsync_track *track);
@@ -63,7 +101,7 @@ u64 memsync_track_dirty_pages(struct memsync_track *track);
 
 /*
  * Asks for one ops->dirtied at the next hint. Returns false, and asks for
- * nothing, if something is dirty already.
+ * nothing, if something is dirty (or to be looked for) already.
  */
 bool memsync_track_arm(struct memsync_track *track);
 

@@ -18,13 +18,15 @@ struct memsync_extent {
 enum memsync_track_flag {
 	MEMSYNC_TRACK_ARMED,	/* the owner wants to know of the next hint */
 	MEMSYNC_TRACK_ENDED,	/* and has been told that there will be none */
+	MEMSYNC_TRACK_FOLLOWS,	/* see MEMSYNC_TRACK_FOLLOW; fixed */
+	MEMSYNC_TRACK_STRAYED,	/* something was written outside the ranges */
 };
 
 /**
  * struct memsync_track - one consumer's view of one process's memory
  * @node: in memsync_mm.tracks
  * @m: the memory
- * @ranges: sorted by address; the owner's
+ * @ranges: sorted by address
  * @nr_ranges: how many
  * @by_offset: the same, sorted by offset
  * @extents: the blocks that the ranges touch
@@ -32,13 +34,14 @@ enum memsync_track_flag {
  * @dirty: the set
  * @flags: enum memsync_track_flag
  * @write_faults: per CPU
+ * @past_write_faults: of the tracks that this one replaced
  * @ops: upcalls
  * @owner: handed to them
  */
 struct memsync_track {
 	struct list_head node;
 	struct memsync_mm *m;
-	const struct memsync_range *ranges;
+	struct memsync_range *ranges;
 	unsigned int nr_ranges;
 	const struct memsync_range **by_offset;
 	struct memsync_extent *extents;
@@ -46,6 +49,7 @@ struct memsync_track {
 	struct memsync_dirty dirty;
 	unsigned long flags;
 	u64 __percpu *write_faults;
+	u64 past_write_faults;
 	const struct memsync_track_ops *ops;
 	void *owner;
 };
@@ -86,6 +90,18 @@ static inline void memsync_track_wake(struct memsync_track *track)
 		track->ops->dirtied(track->owner);
 }
 
+static inline bool memsync_track_follows(const struct memsync_track *track)
+{
+	return test_bit(MEMSYNC_TRACK_FOLLOWS, &track->flags);
+}
+
+/* A mapping that counts as none: what followed is replaced by something of another kind. */
+static inline bool memsync_track_leaves_out(const struct memsync_track *track,
+					    const struct vm_area_struct *vma)
+{
+	return memsync_track_follows(track) && memsync_vma_is_foreign(vma);
+}
+
 unsigned long memsync_track_block_addr(const struct memsync_track *track, unsigned long block);
 unsigned int memsync_track_range_at(const struct memsync_track *track, unsigned long addr);
 unsigned long memsync_track_offset_addr(const struct memsync_track *track, u64 offset);
@@ -99,6 +115,7 @@ bool memsync_track_write_fast(struct memsync_mm *m, struct vm_area_struct *vma,
 bool memsync_track_wants_split(struct memsync_mm *m, struct vm_area_struct *vma,
 			       unsigned long addr, unsigned int flags);
 void memsync_track_hint(struct memsync_mm *m, unsigned long addr, unsigned int flags, bool entry);
+void memsync_track_stray(struct memsync_mm *m, unsigned long start, unsigned long end);
 
 /* From the notifier; under RCU. */
 void memsync_track_promote(struct memsync_track *track, unsigned long start, unsigned long end);
@@ -109,7 +126,8 @@ void memsync_track_look_range(struct memsync_track *track, unsigned long start, 
 void memsync_track_ended(struct memsync_track *track, const char *reason);
 
 /* In peek.c. */
-bool memsync_peek_is_absent(struct mm_struct *mm, unsigned long addr);
+bool memsync_peek_is_hole(const struct memsync_track *track, unsigned long addr);
+bool memsync_peek_is_absent(const struct memsync_track *track, unsigned long addr);
 
 /* In harvest.c. */
 int memsync_harvest_discard(struct memsync_track *track);

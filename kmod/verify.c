@@ -205,7 +205,7 @@ static int look_up(struct memsync_peer *peer)
 
 static int digest_all(struct memsync_peer *peer, struct memsync_wire_digest *w, u64 *changing)
 {
-	u64 size = peer->region->size;
+	u64 size = memsync_track_size(peer->track);
 	u64 offset;
 	int err = 0;
 

@@ -297,7 +297,7 @@ static void visit_segment(struct memsync_walk *w, const struct segment *s)
 }
 
 /*
- * Nothing is mapped: it reads as zeros. Content that comes along with a mapping
+ * Nothing (that counts) is mapped: it reads as zeros. Content that comes along with a mapping
  * (mremap) is told of by bypass.c.
  */
 static void visit_hole(struct memsync_walk *w, const struct segment *s)
@@ -327,6 +327,7 @@ struct vm_area_struct *memsync_walk_vma(struct memsync_walk *w, unsigned long ad
 		return w->vma;
 	w->vma = find_vma(w->mm, addr);
 	w->refusal = w->vma ? memsync_vma_refusal(w->vma) : NULL;
+	w->hole = w->refusal && memsync_track_leaves_out(w->track, w->vma);
 	return w->vma;
 }
 
@@ -347,9 +348,9 @@ static unsigned long visit_part(struct memsync_walk *w, const struct memsync_ran
 	else if (vma)
 		end = min(end, vma->vm_start);
 	s.nr = (end - addr) >> PAGE_SHIFT;
-	if (mapped && unlikely(w->refusal))
+	if (mapped && unlikely(w->refusal) && !w->hole)
 		memsync_walk_refuse(w, vma, w->refusal);
-	else if (mapped)
+	else if (mapped && !w->hole)
 		visit_segment(w, &s);
 	else
 		visit_hole(w, &s);

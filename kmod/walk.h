@@ -15,6 +15,7 @@ struct memsync_walk {
 	struct memsync_harvest *h;
 	struct vm_area_struct *vma;	/* last one used; valid under the mmap lock, */
 	const char *refusal;		/* as is what speaks against it, */
+	bool hole;			/* that it counts as none, */
 	pmd_t *pmds;			/* and the last table of PMDs */
 	unsigned long pmds_addr;	/* an address that it covers */
 	unsigned long found;		/* dirty pages */

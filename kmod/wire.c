@@ -20,6 +20,7 @@ static_assert(sizeof(struct memsync_wire_header) == 32);
 static_assert(offsetof(struct memsync_wire_header, sum) == 24);
 static_assert(sizeof(struct memsync_wire_hello) == 112);
 static_assert(sizeof(struct memsync_wire_geometry) == 8);
+static_assert(sizeof(struct memsync_wire_grow) == 16);
 static_assert(sizeof(struct memsync_wire_hello_ack) == 16);
 static_assert(sizeof(struct memsync_wire_desc) == 16);
 static_assert(sizeof(struct memsync_wire_pages) == 8);
@@ -65,6 +66,9 @@ static const struct {
 		sizeof(struct memsync_wire_ack), sizeof(struct memsync_wire_ack),
 	},
 	[MEMSYNC_WIRE_PING] = { 0, 0 },
+	[MEMSYNC_WIRE_GROW] = {
+		sizeof(struct memsync_wire_grow), sizeof(struct memsync_wire_grow),
+	},
 	[MEMSYNC_WIRE_ERROR] = {
 		sizeof(struct memsync_wire_error), sizeof(struct memsync_wire_error),
 	},
@@ -220,6 +224,21 @@ bool memsync_wire_check_geometry(const struct memsync_wire_geometry *w, u32 leng
 	*next += nr;
 	if (*next == total && *sum != size)
 		return malformed(fault, "geometry does not add up to its size");
+	return true;
+}
+
+bool memsync_wire_check_grow(const struct memsync_wire_grow *w, u32 nr_ranges, u64 size,
+			     u32 page_size, struct memsync_wire_fault *fault)
+{
+	u64 new_size = le64_to_cpu(w->size);
+	u32 new_nr = le32_to_cpu(w->nr_ranges);
+
+	if (w->reserved)
+		return malformed(fault, "malformed growth");
+	if (new_nr <= nr_ranges || new_nr > MEMSYNC_WIRE_MAX_RANGES)
+		return malformed(fault, "number of ranges out of bounds");
+	if (new_size <= size || new_size > S64_MAX || new_size % page_size)
+		return malformed(fault, "size out of bounds");
 	return true;
 }
 

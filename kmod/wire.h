@@ -10,6 +10,7 @@
  *	  | PAGES... ---------------> | a pass
  *	  | BARRIER ----------------> | its end: the replica is consistent
  *	  | <-------------------- ACK | what has been applied
+ *	  | GROW, GEOMETRY... ------> | more ranges, before anything of them
  *	  | DIGEST... --------------> | compare
  *	  | <----------- DIGEST_REPLY |
  *	  | <--------- PING --------> | nothing to say for a second
@@ -23,7 +24,8 @@
 #define MEMSYNC_WIRE_MAGIC		0x6e79736d	/* "msyn" */
 #define MEMSYNC_WIRE_MIN		1
 #define MEMSYNC_WIRE_MAX		1
-#define MEMSYNC_WIRE_FEATURES		0ULL		/* none yet */
+#define MEMSYNC_WIRE_FEATURE_GROW	BIT_ULL(0)	/* ranges may become more */
+#define MEMSYNC_WIRE_FEATURES		MEMSYNC_WIRE_FEATURE_GROW
 
 #define MEMSYNC_WIRE_NAME_MAX		63		/* without the NUL */
 #define MEMSYNC_WIRE_SESSION_LEN	16
@@ -49,6 +51,7 @@ enum memsync_wire_type {
 	MEMSYNC_WIRE_ACK,
 	MEMSYNC_WIRE_PING,
 	MEMSYNC_WIRE_ERROR,
+	MEMSYNC_WIRE_GROW,
 
 	__MEMSYNC_WIRE_TYPES
 };
@@ -97,6 +100,13 @@ struct memsync_wire_geometry {
 	__le32 first;				/* range that lengths[0] is of */
 	__le32 nr;
 	__le64 lengths[];			/* bytes */
+};
+
+/* The lengths of the new ranges follow at once, in GEOMETRY frames. */
+struct memsync_wire_grow {
+	__le64 size;				/* of all ranges from now on, bytes */
+	__le32 nr_ranges;			/* the same */
+	__le32 reserved;
 };
 
 struct memsync_wire_hello_ack {
@@ -241,6 +251,10 @@ bool memsync_wire_check_hello(const struct memsync_wire_hello *w, u32 page_size,
 bool memsync_wire_check_geometry(const struct memsync_wire_geometry *w, u32 length, u32 total,
 				 u64 size, u32 page_size, u32 *next, u64 *sum,
 				 struct memsync_wire_fault *fault);
+
+/* There must be more than @nr_ranges and @size. */
+bool memsync_wire_check_grow(const struct memsync_wire_grow *w, u32 nr_ranges, u64 size,
+			     u32 page_size, struct memsync_wire_fault *fault);
 
 bool memsync_wire_check_hello_ack(const struct memsync_wire_hello_ack *w, u64 features,
 				  struct memsync_wire_fault *fault);

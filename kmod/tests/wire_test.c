@@ -261,6 +261,46 @@ static void test_geometry(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, next, c->next + c->nr);
 }
 
+/* ---- GROW ---- */
+
+struct grow_case {
+	const char *name;
+	u32 nr_ranges;
+	u64 size;
+	u32 reserved;
+	bool ok;
+};
+
+/* Of two ranges and SIZE so far. */
+static const struct grow_case grow_cases[] = {
+	{ "one more", 3, SIZE + PAGE, 0, true },
+	{ "as many as there may be", MEMSYNC_WIRE_MAX_RANGES, SIZE * 2, 0, true },
+	{ "as large as it may be", 3, S64_MAX - (PAGE - 1), 0, true },
+	{ "no more ranges", 2, SIZE + PAGE, 0, false },
+	{ "less ranges", 1, SIZE + PAGE, 0, false },
+	{ "too many ranges", MEMSYNC_WIRE_MAX_RANGES + 1, SIZE * 2, 0, false },
+	{ "no more bytes", 3, SIZE, 0, false },
+	{ "less bytes", 3, PAGE, 0, false },
+	{ "odd size", 3, SIZE + 8, 0, false },
+	{ "too large", 3, BIT_ULL(63), 0, false },
+	{ "reserved", 3, SIZE + PAGE, 1, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(grow, grow_cases, name);
+
+static void test_grow(struct kunit *test)
+{
+	const struct grow_case *c = test->param_value;
+	struct memsync_wire_grow w = {
+		.size = cpu_to_le64(c->size),
+		.nr_ranges = cpu_to_le32(c->nr_ranges),
+		.reserved = cpu_to_le32(c->reserved),
+	};
+	struct memsync_wire_fault fault;
+
+	KUNIT_EXPECT_EQ(test, memsync_wire_check_grow(&w, 2, SIZE, PAGE, &fault), c->ok);
+}
+
 /* ---- PAGES ---- */
 
 struct pages_case {
@@ -497,6 +537,7 @@ static struct kunit_case wire_cases[] = {
 	KUNIT_CASE_PARAM(test_hello, hello_gen_params),
 	KUNIT_CASE(test_hello_name_without_end),
 	KUNIT_CASE_PARAM(test_geometry, geometry_gen_params),
+	KUNIT_CASE_PARAM(test_grow, grow_gen_params),
 	KUNIT_CASE_PARAM(test_pages, pages_gen_params),
 	KUNIT_CASE_PARAM(test_digest, digest_gen_params),
 	KUNIT_CASE_PARAM(test_digest_reply, reply_gen_params),

@@ -59,6 +59,21 @@ static void on_geometry(struct state *s, const void *payload, u32 length)
 	s->sum = sum;
 }
 
+static void on_grow(struct state *s, const void *payload)
+{
+	const struct memsync_wire_grow *w = payload;
+	struct memsync_wire_fault fault;
+
+	if (!s->hello.nr_ranges || s->next_range < s->hello.nr_ranges ||
+	    !memsync_wire_check_grow(w, s->hello.nr_ranges, s->hello.size, PAGE, &fault))
+		return;
+	assert(le32_to_cpu(w->nr_ranges) > s->hello.nr_ranges);
+	assert(le32_to_cpu(w->nr_ranges) <= MEMSYNC_WIRE_MAX_RANGES);
+	assert(le64_to_cpu(w->size) > s->hello.size && le64_to_cpu(w->size) % PAGE == 0);
+	s->hello.nr_ranges = le32_to_cpu(w->nr_ranges);
+	s->hello.size = le64_to_cpu(w->size);
+}
+
 static void on_pages(const void *payload, u32 length)
 {
 	const struct memsync_wire_pages *w = payload;
@@ -156,6 +171,8 @@ static void on_frame(struct state *s, u8 type, const void *payload, u32 length)
 		return;
 	case MEMSYNC_WIRE_ERROR:
 		return on_error(payload);
+	case MEMSYNC_WIRE_GROW:
+		return on_grow(s, payload);
 	}
 }
 

@@ -13,6 +13,13 @@
  *	dontneed RANGE PAGE NR
  *	unmap RANGE PAGE NR	in the middle or at an end
  *	map RANGE PAGE NR	fresh memory over what is there
+ *	map-file RANGE PAGE NR	the same with a private mapping of a file
+ *	new MIB			one more range
+ *	widen RANGE NR SEED	by so many pages of what is reserved behind it, filled
+ *	move RANGE		to another address
+ *	protect RANGE RIGHTS	PROT_* of mmap(2)
+ *	heap KIB SEED		grows by so much, which is filled
+ *	stack KIB SEED		the same
  *	run THREADS		write at random everywhere until stop, each thread
  *				some ten thousand times a second
  *	run-in RANGE THREADS	the same in one range
@@ -22,6 +29,7 @@
  *	check RANGE SEED	answers how many pages differ from fill's
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -44,7 +52,7 @@ struct range {
 };
 
 static struct range ranges[MAX_RANGES];
-static unsigned int nr_ranges;
+static atomic_uint nr_ranges;
 static pthread_t threads[MAX_THREADS];
 static unsigned int nr_threads;
 static struct range *only;	/* where they write; NULL: everywhere */
@@ -90,25 +98,35 @@ static size_t parse_size(const char *text)
 	return size;
 }
 
+/* With a hole behind it, so that ranges are mappings of their own. */
+static unsigned char *reserve(size_t size)
+{
+	char *area = mmap(NULL, size + 2 * HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (area == MAP_FAILED) {
+		perror("mmap");
+		exit(1);
+	}
+	return (unsigned char *)(((uintptr_t)area + HUGE - 1) & ~(HUGE - 1));
+}
+
+static void allocate_one(size_t size, bool huge)
+{
+	struct range *r = &ranges[nr_ranges];
+
+	r->size = size;
+	r->start = reserve(size);
+	mprotect(r->start, r->size, PROT_READ | PROT_WRITE);
+	madvise(r->start, r->size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	atomic_store(&nr_ranges, nr_ranges + 1);	/* threads may be writing everywhere */
+}
+
 static void allocate(char *sizes, bool huge)
 {
-	char *size, *area;
+	char *size;
 
-	while ((size = strsep(&sizes, ",")) && nr_ranges < MAX_RANGES) {
-		struct range *r = &ranges[nr_ranges++];
-
-		r->size = parse_size(size);
-		/* With a hole behind it, so that ranges are mappings of their own. */
-		area = mmap(NULL, r->size + 2 * HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
-			    -1, 0);
-		if (area == MAP_FAILED) {
-			perror("mmap");
-			exit(1);
-		}
-		r->start = (unsigned char *)(((uintptr_t)area + HUGE - 1) & ~(HUGE - 1));
-		mprotect(r->start, r->size, PROT_READ | PROT_WRITE);
-		madvise(r->start, r->size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-	}
+	while ((size = strsep(&sizes, ",")) && nr_ranges < MAX_RANGES)
+		allocate_one(parse_size(size), huge);
 }
 
 static void *write_at_random(void *arg)
@@ -173,6 +191,62 @@ static unsigned long check(const struct range *r, uint64_t seed)
 	return different;
 }
 
+static void fill(unsigned char *start, size_t size, uint64_t seed)
+{
+	size_t i;
+
+	for (i = 0; i < size; i += PAGE)
+		fill_page(start + i, seed + i / PAGE);
+}
+
+static int widen(struct range *r, size_t length, uint64_t seed)
+{
+	if (mprotect(r->start + r->size, length, PROT_READ | PROT_WRITE))
+		return -1;
+	fill(r->start + r->size, length, seed);
+	r->size += length;
+	return 0;
+}
+
+static int move(struct range *r)
+{
+	void *to = mremap(r->start, r->size, r->size, MREMAP_MAYMOVE | MREMAP_FIXED,
+			  reserve(r->size));
+
+	if (to == MAP_FAILED)
+		return -1;
+	r->start = to;
+	return 0;
+}
+
+static int grow_heap(size_t size, uint64_t seed)
+{
+	uintptr_t start = (uintptr_t)sbrk(0);
+	uintptr_t page = (start + PAGE - 1) & ~(PAGE - 1);
+
+	if (sbrk(page - start + size) == (void *)-1)
+		return -1;
+	fill((unsigned char *)page, size, seed);
+	return 0;
+}
+
+static void grow_stack(size_t size, uint64_t seed)
+{
+	unsigned char memory[size + PAGE];
+
+	fill((unsigned char *)(((uintptr_t)memory + PAGE - 1) & ~(PAGE - 1)), size, seed);
+	__asm__ volatile("" : : "r"(memory) : "memory");
+}
+
+static int map_file(unsigned char *start, size_t length)
+{
+	int fd = open("/proc/self/exe", O_RDONLY);
+	void *at = mmap(start, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0);
+
+	close(fd);
+	return at == MAP_FAILED;
+}
+
 static int map(unsigned char *start, size_t length)
 {
 	return mmap(start, length, PROT_READ | PROT_WRITE,
@@ -183,12 +257,11 @@ static int obey(const char *command, unsigned long *answer, const unsigned long 
 {
 	struct range *r = &ranges[arg[0] % nr_ranges];
 	unsigned char *start = r->start + arg[1] * PAGE;
-	size_t length = arg[2] * PAGE, i;
+	size_t length = arg[2] * PAGE;
 
 	*answer = -1UL;
 	if (!strcmp(command, "fill")) {
-		for (i = 0; i < r->size; i += PAGE)
-			fill_page(r->start + i, arg[1] + i / PAGE);
+		fill(r->start, r->size, arg[1]);
 	} else if (!strcmp(command, "write")) {
 		fill_page(start, arg[2]);
 	} else if (!strcmp(command, "zero")) {
@@ -199,6 +272,22 @@ static int obey(const char *command, unsigned long *answer, const unsigned long 
 		return munmap(start, length);
 	} else if (!strcmp(command, "map")) {
 		return map(start, length);
+	} else if (!strcmp(command, "map-file")) {
+		return map_file(start, length);
+	} else if (!strcmp(command, "new")) {
+		if (nr_ranges == MAX_RANGES)
+			return -1;
+		allocate_one(arg[0] << 20, false);
+	} else if (!strcmp(command, "widen")) {
+		return widen(r, arg[1] * PAGE, arg[2]);
+	} else if (!strcmp(command, "move")) {
+		return move(r);
+	} else if (!strcmp(command, "protect")) {
+		return mprotect(r->start, r->size, arg[1]);
+	} else if (!strcmp(command, "heap")) {
+		return grow_heap(arg[0] << 10, arg[1]);
+	} else if (!strcmp(command, "stack")) {
+		grow_stack(arg[0] << 10, arg[1]);
 	} else if (!strcmp(command, "run")) {
 		run(arg[0], NULL);
 	} else if (!strcmp(command, "run-in")) {

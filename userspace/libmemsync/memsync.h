@@ -196,7 +196,7 @@ int memsync_info(struct memsync *ms, struct memsync_info **info);
  * @pid: whose memory; 0: the caller's own
  * @pid_start: its start time, from memsync_pid_start(), so that another
  *	process that got the same pid is not taken for it; 0: as it is now
- * @flags: MEMSYNC_REGION_F_PLAINTEXT or 0
+ * @flags: MEMSYNC_REGION_F_PLAINTEXT, and for a source MEMSYNC_REGION_F_FOLLOW, or 0
  * @interval_us: microseconds between passes; 0: the module's default
  * @ranges: the memory, in the order that makes the replica
  * @nr_ranges: at least 1
@@ -485,16 +485,18 @@ struct memsync_events *memsync_sink_events(struct memsync_sink *sink);
 
 /**
  * memsync_sink_offered - the geometry that a source offers
- * @lengths: set to the ranges' lengths, valid until the next call
- * @nr: how many; 0: no source has come yet
+ * @lengths: set to the lengths of the ranges that were not accepted yet, valid
+ *	until the next call
+ * @nr: how many; 0: no source has come yet, or it has no more
  *
- * To be asked after MEMSYNC_EVENT_GEOMETRY, and where events were lost.
+ * To be asked after MEMSYNC_EVENT_GEOMETRY, and where events were lost. A source
+ * that follows its process offers more from time to time.
  */
 int memsync_sink_offered(struct memsync_sink *sink, const uint64_t **lengths, size_t *nr);
 
 /**
  * memsync_sink_accept - answer an offer with mapped, writable memory and start
- * @ranges: in the order and of the lengths that were offered
+ * @ranges: those that were offered, in that order and of those lengths
  */
 int memsync_sink_accept(struct memsync_sink *sink, const struct memsync_range *ranges,
 			size_t nr_ranges);

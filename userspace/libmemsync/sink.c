@@ -70,21 +70,22 @@ struct memsync_events *memsync_sink_events(struct memsync_sink *sink)
 
 int memsync_sink_offered(struct memsync_sink *sink, const uint64_t **lengths, size_t *nr)
 {
+	size_t i, nr_ranges, nr_offered = 0;
 	struct ms_range *ranges;
-	size_t i;
 	int err;
 
-	err = ms_ranges(sink->ms, sink->id, &ranges, nr);
+	err = ms_ranges(sink->ms, sink->id, &ranges, &nr_ranges);
 	if (err)
 		return err;
 	free(sink->offered);
-	sink->offered = calloc(*nr + 1, sizeof(*sink->offered));
-	for (i = 0; sink->offered && i < *nr && ranges[i].length; i++)
-		sink->offered[i] = ranges[i].length;
+	sink->offered = calloc(nr_ranges + 1, sizeof(*sink->offered));
+	for (i = 0; sink->offered && i < nr_ranges; i++)
+		if (ranges[i].length)
+			sink->offered[nr_offered++] = ranges[i].length;
 	free(ranges);
 	if (!sink->offered)
 		return ms_fail(sink->ms, -ENOMEM, "out of memory");
-	*nr = i;
+	*nr = nr_offered;
 	*lengths = sink->offered;
 	return 0;
 }

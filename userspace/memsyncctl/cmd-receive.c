@@ -34,17 +34,11 @@ static void refuse(struct receiving *rx, const char *reason)
 		usleep(20000);
 }
 
-/* Answers a source's offer. With no, it is over. */
-static int answer(struct receiving *rx)
+/* The first source's offer. With no, it is over. */
+static int take_first(struct receiving *rx, const uint64_t *lengths, size_t nr)
 {
 	struct problem p = { };
-	const uint64_t *lengths;
-	size_t nr;
 
-	if (memsync_sink_offered(rx->sink, &lengths, &nr))
-		return ctl_fail_lib(rx->ctl, "receive %s", rx->args->name);
-	if (!nr)	/* not yet, or gone again */
-		return EXIT_DONE;
 	if (replica_map(&rx->replica, lengths, nr, rx->args->max_size, &p)) {
 		refuse(rx, p.text);
 		return ctl_problem(rx->ctl, &p);
@@ -55,11 +49,44 @@ static int answer(struct receiving *rx)
 	return EXIT_DONE;
 }
 
+/*
+ * What the source's process has got since. Without it the replica stays as it
+ * was, and the source tries again.
+ */
+static void take_more(struct receiving *rx, const uint64_t *lengths, size_t nr)
+{
+	struct problem p = { };
+
+	if (replica_map(&rx->replica, lengths, nr, rx->args->max_size, &p)) {
+		if (memsync_sink_refuse(rx->sink, p.text))
+			return;	/* it has gone meanwhile */
+		progress_clear(&rx->progress);
+		ctl_note("%s cannot grow with its source: %s", rx->args->name, p.text);
+	} else if (memsync_sink_accept(rx->sink, rx->replica.ranges, rx->replica.nr_ranges)) {
+		replica_unmap(&rx->replica);
+	}
+}
+
+static int answer(struct receiving *rx)
+{
+	const uint64_t *lengths;
+	size_t nr;
+
+	if (memsync_sink_offered(rx->sink, &lengths, &nr))
+		return ctl_fail_lib(rx->ctl, "receive %s", rx->args->name);
+	if (!nr)	/* not yet, or gone again */
+		return EXIT_DONE;
+	if (!rx->replica.nr_parts)
+		return take_first(rx, lengths, nr);
+	take_more(rx, lengths, nr);
+	return EXIT_DONE;
+}
+
 static int take_event(struct receiving *rx, const struct memsync_event *event)
 {
 	if (event->region->id != memsync_sink_id(rx->sink))
 		return EXIT_DONE;
-	if (event->type == MEMSYNC_EVENT_GEOMETRY && !rx->replica.memory)
+	if (event->type == MEMSYNC_EVENT_GEOMETRY)
 		return answer(rx);
 	if (event->type == MEMSYNC_EVENT_REGION_DELETED) {
 		rx->ended = true;
@@ -84,7 +111,7 @@ static int take_events(struct receiving *rx)
 			status = take_event(rx, event);
 		else if (ret != -ENOBUFS)
 			status = ctl_fail_lib(rx->ctl, "receive %s", rx->args->name);
-		else if (!rx->replica.memory)	/* an offer may be among those lost */
+		else	/* an offer may be among those lost */
 			status = answer(rx);
 	}
 	return status;

@@ -26,7 +26,8 @@ static void set_opts(const struct register_args *args, const struct process *pro
 		.role = args->sink ? MEMSYNC_ROLE_SINK : MEMSYNC_ROLE_SOURCE,
 		.pid = process->pid,
 		.pid_start = process->start,
-		.flags = args->plaintext ? MEMSYNC_REGION_F_PLAINTEXT : 0,
+		.flags = (args->plaintext ? MEMSYNC_REGION_F_PLAINTEXT : 0) |
+			 (args->follow ? MEMSYNC_REGION_F_FOLLOW : 0),
 		.interval_us = args->interval_ns / 1000,
 		.ranges = ranges->items,
 		.nr_ranges = ranges->nr,

@@ -32,7 +32,7 @@ int process_ranges(const struct process *process, const struct range_args *args,
 	struct maps maps;
 	int err;
 
-	if (maps_read(process->pid, range_args_need_smaps(args), &maps, p))
+	if (maps_read(process->pid, range_args_any_sort(args), &maps, p))
 		return -1;
 	if (!maps.nr) {
 		maps_free(&maps);

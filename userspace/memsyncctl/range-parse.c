@@ -207,7 +207,7 @@ void range_args_free(struct range_args *args)
 	memset(args, 0, sizeof(*args));
 }
 
-bool range_args_need_smaps(const struct range_args *args)
+bool range_args_any_sort(const struct range_args *args)
 {
 	size_t i;
 

@@ -54,8 +54,11 @@ struct range_args {
 /* range-parse.c; appends to @args. 0, or -1 with a problem. */
 int range_args_parse(const char *text, struct range_args *args, struct problem *p);
 void range_args_free(struct range_args *args);
-/* Does one of them need the VmFlags of smaps? */
-bool range_args_need_smaps(const struct range_args *args);
+/*
+ * Is `anon` or `all` among them? Then the VmFlags of smaps are needed, and what the
+ * process maps later may belong to it.
+ */
+bool range_args_any_sort(const struct range_args *args);
 
 /* range-expand.c. 0, or -1 with a problem; @ranges is to be freed in any case. */
 int ranges_expand(const struct range_args *args, const struct maps *maps, struct ranges *ranges,

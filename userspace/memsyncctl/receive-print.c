@@ -147,7 +147,7 @@ static void end_text(const struct receiving *rx, const char *why, bool consisten
 	char when[OUT_TIME_TEXT];
 
 	printf("ended: %s\n", out_safe(why));
-	if (!rx->replica.memory)
+	if (!rx->replica.nr_parts)
 		puts("no source came");
 	else if (consistent)
 		printf("%s is a consistent image: barrier %" PRIu64 " at %s\n", what,

@@ -69,6 +69,9 @@ static int take_option(struct register_args *args, int c, struct problem *p)
 	case 'p':
 		args->plaintext = true;
 		return 0;
+	case 'F':
+		args->follow = true;
+		return 0;
 	case 'w':
 		args->wait = true;
 		return 0;
@@ -91,6 +94,10 @@ static const char *contradiction(const struct register_args *args)
 		return "--interval is for a source";
 	if (!args->sink && args->from.nr)
 		return "--from is for a sink";
+	if (args->follow && args->sink)
+		return "--follow is for a source";
+	if (args->follow && !range_args_any_sort(&args->ranges))
+		return "--follow is for --addr anon or --addr all";
 	if (args->wait && !args->sink && !args->nr_peers)
 		return "--wait needs a --peer to wait for";
 	if (args->timeout_ms >= 0 && !args->wait)
@@ -109,6 +116,7 @@ int register_args_parse(struct ctl *ctl, int argc, char **argv, struct register_
 		{ "from", required_argument, NULL, 'f' },
 		{ "plaintext", no_argument, NULL, 'p' },
 		{ "interval", required_argument, NULL, 'i' },
+		{ "follow", no_argument, NULL, 'F' },
 		{ "wait", no_argument, NULL, 'w' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ },

@@ -22,6 +22,7 @@ struct register_args {
 	const char *name;
 	bool sink;
 	bool plaintext;
+	bool follow;
 	bool wait;
 	int timeout_ms;		/* negative: for ever */
 	uint64_t interval_ns;

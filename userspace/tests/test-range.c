@@ -78,11 +78,11 @@ static void test_list(void)
 	CHECK(args.items[0].kind == RANGE_NAMED && !strcmp(args.items[0].name, "[heap]"), "a name");
 	CHECK_SAME(args.items[1].name, "/a,b\\c", "a path with a comma and a backslash");
 	CHECK(args.items[2].kind == RANGE_ANON && args.items[3].kind == RANGE_ALL, "keywords");
-	CHECK(range_args_need_smaps(&args), "for which flags are needed");
+	CHECK(range_args_any_sort(&args), "for which flags are needed");
 	CHECK(!range_args_parse("0x5000-0x6000", &args, &p) && args.nr == 6, "a second list");
 	range_args_free(&args);
 	range_args_parse("[heap]", &args, &p);
-	CHECK(!range_args_need_smaps(&args), "names need no flags");
+	CHECK(!range_args_any_sort(&args), "names need no flags");
 	range_args_free(&args);
 }
 

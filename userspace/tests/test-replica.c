@@ -52,8 +52,10 @@ static void test_file(void)
 	      "which wants the same size");
 	replica_close(&r, &p);
 	CHECK(size_of(path) == 12288, "and leaves the file as it is");
-	CHECK(!replica_open(&r, path, true, &p) && !replica_map(&r, lengths, 2, 0, &p) &&
-	      !memcmp((char *)r.memory + 8192, "mark", 4), "what was in it is there again");
+	CHECK(!replica_open(&r, path, true, &p) && !replica_map(&r, lengths, 2, 0, &p),
+	      "and goes on with one of that size");
+	CHECK(!memcmp((char *)r.parts[0].memory + 8192, "mark", 4),
+	      "what was in it is there again");
 	replica_close(&r, &p);
 	unlink(path);
 	CHECK(!replica_open(&r, path, true, &p), "--resume makes a file that is missing");
@@ -62,6 +64,33 @@ static void test_file(void)
 	CHECK(replica_open(&r, "/nonexistent/x", false, &p) && strstr(p.text, "No such file"),
 	      "no such directory");
 	CHECK(replica_open(&r, "/dev/null", true, &p) && strstr(p.text, "regular"), "a device");
+}
+
+/* Its source's process has got more memory. */
+static void test_growth(void)
+{
+	const uint64_t first[] = { 8192, 4096 }, more[] = { 16384 }, huge[] = { 1ULL << 62 };
+	struct replica r;
+
+	CHECK(!replica_open(&r, path, false, &p) && !replica_map(&r, first, 2, 65536, &p),
+	      "at first");
+	memcpy(r.parts[0].memory, "mark", 4);
+	CHECK(!replica_map(&r, more, 1, 65536, &p) && r.size == 28672 && size_of(path) == 28672,
+	      "more comes behind what there is");
+	CHECK(r.nr_ranges == 1 && r.ranges[0].offset == 12288 &&
+	      r.ranges[0].end - r.ranges[0].start == 16384, "and is the last part");
+	memcpy((void *)(uintptr_t)r.ranges[0].start, "more", 4);
+	CHECK(replica_map(&r, more, 1, 32768, &p) && strstr(p.text, "--max-size") &&
+	      size_of(path) == 28672, "up to --max-size");
+	CHECK(replica_map(&r, huge, 1, 0, &p) && size_of(path) == 28672 && r.nr_parts == 2,
+	      "what there is no room for changes nothing");
+	CHECK(!replica_map(&r, more, 1, 65536, &p) && size_of(path) == 45056, "a third part");
+	replica_unmap(&r);
+	CHECK(r.nr_parts == 2 && r.size == 28672 && size_of(path) == 28672, "can be undone");
+	CHECK(!memcmp(r.parts[0].memory, "mark", 4) && !memcmp(r.parts[1].memory, "more", 4),
+	      "and the others stay");
+	CHECK(!replica_close(&r, &p) && size_of(path) == 28672, "as does the file");
+	unlink(path);
 }
 
 static void test_limits(void)
@@ -153,6 +182,7 @@ int main(void)
 		return 1;
 	snprintf(path, sizeof(path), "%s/img", dir);
 	test_file();
+	test_growth();
 	test_limits();
 	test_image();
 	unlink(path);

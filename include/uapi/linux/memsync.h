@@ -62,6 +62,7 @@ enum memsync_region_flags {
 	MEMSYNC_REGION_F_OPEN = 1 << 1,		/* sink: geometry from its first source */
 	MEMSYNC_REGION_F_PAUSED = 1 << 2,	/* tracking goes on, shipping rests */
 	MEMSYNC_REGION_F_SHIPPED = 1 << 3,	/* source: all is dirty until it has a peer */
+	MEMSYNC_REGION_F_FOLLOW = 1 << 4,	/* source: takes up memory that comes later */
 };
 
 enum memsync_event_type {

@@ -1,0 +1,406 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# --follow: what a process maps after it was registered is replicated as well.
+
+# The tests are called by run.
+# shellcheck disable=SC2317
+
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$(realpath "$0")")/../lib.sh"
+
+# followed NAME SIZES [OPTIONS…]: a filled victim, all of whose private memory is registered
+followed()
+{
+	local name=$1 sizes=$2
+
+	shift 2
+	victim "$name" "$sizes"
+	tell "$name" fill 0 1
+	h1 memsyncctl register --pid "${victim_pid[$name]}" --addr anon --follow --name "$name" "$@"
+}
+
+# mapped PID: START END of the private anonymous mappings that hold pages
+mapped()
+{
+	awk '/^[0-9a-f]+-[0-9a-f]+ / {
+			split($1, at, "-")
+			private = $2 ~ /^r..p/ && $5 == 0 && $6 !~ /^\[v/
+		}
+		/^Anonymous:/ && private && $2 > 0 { print "0x" at[1], "0x" at[2] }' \
+		"/proc/$1/smaps"
+}
+
+# within START END SPAN…: are all of these addresses in the spans, "START LENGTH" each?
+within()
+{
+	local at=$(($1)) end=$(($2)) moved=1 span start length
+
+	shift 2
+	while [ $moved = 1 ] && [ $at -lt $end ]; do
+		moved=0
+		for span; do
+			read -r start length <<<"$span"
+			if [ $at -ge $((start)) ] && [ $at -lt $((start + length)) ]; then
+				at=$((start + length))
+				moved=1
+			fi
+		done
+	done
+	[ $at -ge $end ]
+}
+
+# whole VICTIM HOST1 NAME1 HOST2 NAME2: all of its memory is in the region, and the replica equal
+whole()
+{
+	local pid=${victim_pid[$1]} start end ranges
+
+	kill -STOP "$pid"
+	at "$2" memsyncctl sync "$3" --timeout "$patience" >/dev/null
+	mapfile -t ranges < <(spans "$2" "$3" source)
+	while read -r start end; do
+		within "$start" "$end" "${ranges[@]}" || fail "$start-$end is in no range"
+	done < <(mapped "$pid")
+	compare "$2" "$3" "$4" "$5"
+	kill -CONT "$pid"
+}
+
+new_mappings()
+{
+	one_host
+	h1 memsyncctl listen
+	receive h1 a
+	followed a 4M --peer localhost
+	whole a h1 a h1 a
+	tell a new 6
+	whole a h1 a h1 a
+	tell a fill 1 2
+	whole a h1 a h1 a
+	tell a write 1 9 77
+	tell a new 1
+	tell a write 2 3 78
+	whole a h1 a h1 a
+	same true "$(json h1 a .follow)" follow
+}
+
+# Nobody asks for a barrier: it is followed all the same
+unasked()
+{
+	local before
+
+	one_host
+	h1 memsyncctl listen
+	receive h1 a
+	followed a 4M --peer localhost
+	h1 memsyncctl sync a >/dev/null
+	before=$(field h1 a applied_pages sink)
+	tell a new 2
+	tell a fill 1 2
+	wait_for has_applied h1 a $((before + 512))
+	whole a h1 a h1 a
+}
+
+heap_and_stack()
+{
+	one_host
+	h1 memsyncctl listen
+	receive h1 a
+	followed a 4M --peer localhost
+	whole a h1 a h1 a
+	for i in 1 2 3; do
+		tell a heap 100 $((i * 100))
+		tell a stack $((i * 300)) $((i * 1000))
+		whole a h1 a h1 a
+	done
+	tell a heap 20000 5
+	tell a stack 4000 6
+	whole a h1 a h1 a
+}
+
+# Each of many small steps is no range of its own
+small_steps()
+{
+	local i
+
+	one_host
+	h1 memsyncctl listen
+	receive h1 a
+	followed a 1M --peer localhost
+	for i in $(seq "$(sized 40 25)"); do
+		tell a heap 64 "$i"
+		h1 memsyncctl sync a >/dev/null
+	done
+	whole a h1 a h1 a
+	few_ranges
+}
+
+few_ranges()
+{
+	[ "$(spans h1 a source | wc -l)" -lt 20 ] || fail "$(spans h1 a source | wc -l) ranges"
+}
+
+# As an allocator does that reserves addresses first
+small_steps_in_a_reservation()
+{
+	local i
+
+	one_host
+	h1 memsyncctl listen
+	receive h1 a
+	followed a 1M --peer localhost
+	for i in $(seq "$(sized 40 25)"); do
+		tell a widen 0 8 "$i"
+		h1 memsyncctl sync a >/dev/null
+	done
+	whole a h1 a h1 a
+	few_ranges
+}
+
+# As a compiler at run time does: by the time somebody looks, nobody may write
+made_read_only()
+{
+	one_host
+	h1 memsyncctl listen
+	receive h1 a
+	followed a 1M --peer localhost
+	h1 memsyncctl sync a >/dev/null
+	h1 memsyncctl pause a
+	tell a new 2
+	tell a fill 1 2
+	tell a protect 1 1
+	h1 memsyncctl resume a
+	whole a h1 a h1 a
+	tell a protect 1 0
+	h1 memsyncctl sync a >/dev/null
+	tell a protect 1 3
+	tell a write 1 5 99
+	whole a h1 a h1 a
+}
+
+moved()
+{
+	one_host
+	h1 memsyncctl listen
+	receive h1 a
+	followed a 4M,2M --peer localhost
+	tell a fill 1 2
+	whole a h1 a h1 a
+	tell a move 1
+	whole a h1 a h1 a
+	tell a write 1 5 99
+	whole a h1 a h1 a
+}
+
+# Written before it was registered, when it was not writable
+made_writable()
+{
+	one_host
+	h1 memsyncctl listen
+	receive h1 a
+	victim a 4M,2M
+	tell a fill 0 1
+	tell a fill 1 2
+	tell a protect 1 1
+	h1 memsyncctl register --pid "${victim_pid[a]}" --addr anon --follow --name a \
+		--peer localhost
+	whole a h1 a h1 a
+	tell a protect 1 3
+	whole a h1 a h1 a
+	tell a write 1 5 99
+	whole a h1 a h1 a
+}
+
+# A range stays one when it is unmapped, and is there when something is mapped again
+unmapped_and_mapped()
+{
+	one_host
+	h1 memsyncctl listen
+	receive h1 a
+	followed a 4M --peer localhost
+	tell a new 2
+	tell a fill 1 2
+	whole a h1 a h1 a
+	tell a unmap 1 0 512
+	whole a h1 a h1 a
+	tell a map 1 0 512
+	tell a fill 1 3
+	whole a h1 a h1 a
+	tell a unmap 0 0 1024
+	whole a h1 a h1 a
+}
+
+# nothing_at HOST NAME ADDR LENGTH: the replica has zeros for this part of a source
+nothing_at()
+{
+	local pid start1 length start2 at
+
+	pid=$(field "$1" "$2" pid sink)
+	while read -r start1 length start2 _; do
+		if [ $(($3)) -lt $((start1)) ] || [ $(($3)) -ge $((start1 + length)) ]; then
+			continue
+		fi
+		at=$((start2 + $3 - start1))
+		dd if="/proc/$pid/mem" bs=4096 skip=$((at / 4096)) count=$(($4 / 4096)) \
+			status=none | cmp -n "$4" - /dev/zero
+		return
+	done < <(paste -d' ' <(spans "$1" "$2" source) <(spans "$1" "$2" sink))
+	fail "$3 is in no range"
+}
+
+# What cannot be tracked is left out, and the rest goes on
+another_kind()
+{
+	local start
+
+	one_host
+	h1 memsyncctl listen
+	receive h1 a
+	followed a 4M,2M --peer localhost
+	tell a fill 1 2
+	whole a h1 a h1 a
+	tell a map-file 1 8 2
+	h1 memsyncctl sync a >/dev/null
+	start=${victim_ranges[a]#*,}
+	nothing_at h1 a $((${start%-*} + 8 * 4096)) 8192
+	tell a write 0 5 99
+	tell a write 1 4 99
+	tell a map 1 8 2
+	tell a write 1 8 100
+	whole a h1 a h1 a
+	same synced "$(field h1 a state)" state
+}
+
+while_it_writes()
+{
+	local i
+
+	one_host
+	h1 memsyncctl listen
+	receive h1 a
+	followed a 8M --peer localhost
+	tell a run 3
+	for i in $(seq "$(sized 8 4)"); do
+		tell a new 3
+		tell a heap 500 "$i"
+		whole a h1 a h1 a
+	done
+	tell a stop >/dev/null
+	whole a h1 a h1 a
+	h1 memsyncctl verify a >/dev/null
+}
+
+into_a_file()
+{
+	one_host
+	h1 memsyncctl listen
+	receive h1 a --file "$tmp/replica"
+	followed a 4M --peer localhost
+	whole a h1 a h1 a
+	tell a new 2
+	tell a fill 1 2
+	whole a h1 a h1 a
+	kill -STOP "${victim_pid[a]}"
+	h1 memsyncctl sync a >/dev/null
+	compare_file h1 a "$tmp/replica"
+	same "$(json h1 a '[.ranges[] | .offset] | sort == [.[]] and .[0] == 0')" true order
+}
+
+# The source may have grown while the sink was away
+across_a_reconnect()
+{
+	two_hosts
+	h2 memsyncctl listen 0.0.0.0 --plaintext
+	receive h2 a --from 10.9.0.1 --plaintext
+	followed a 4M --peer 10.9.0.2 --plaintext
+	whole a h1 a h2 a
+	ip -n h1 link set eth0 down
+	tell a new 2
+	tell a fill 1 2
+	tell a run 1
+	wait_state h1 a disconnected
+	tell a new 2
+	tell a fill 2 3
+	ip -n h1 link set eth0 up
+	wait_state h1 a synced
+	tell a stop >/dev/null
+	whole a h1 a h2 a
+}
+
+two_peers()
+{
+	two_hosts
+	h1 memsyncctl listen
+	h2 memsyncctl listen 0.0.0.0 --plaintext
+	receive h1 a
+	receive h2 a --from 10.9.0.1 --plaintext
+	followed a 4M --peer localhost --peer 10.9.0.2 --plaintext
+	whole a h1 a h1 a
+	tell a new 2
+	tell a fill 1 2
+	whole a h1 a h1 a
+	whole a h1 a h2 a
+	h1 memsyncctl peer del a 10.9.0.2
+	tell a new 2
+	tell a fill 2 3
+	whole a h1 a h1 a
+}
+
+# A peer that is added later finds all of it
+no_peer_yet()
+{
+	one_host
+	h1 memsyncctl listen
+	followed a 4M
+	tell a new 2
+	tell a fill 1 2
+	receive h1 a
+	h1 memsyncctl peer add a localhost
+	whole a h1 a h1 a
+}
+
+a_sink_that_is_full()
+{
+	local limit
+
+	one_host
+	h1 memsyncctl listen
+	followed a 4M
+	limit=$(json h1 a '.pages * 4096 + 4194304')
+	receive h1 a --max-size "$limit" 2>"$tmp/receive.err"
+	h1 memsyncctl peer add a localhost
+	whole a h1 a h1 a
+	tell a new 64
+	tell a fill 1 2
+	wait_for reason_has h1 a "$limit at most"
+	# The sink goes on as it was
+	has_region h1 a sink >/dev/null
+	same 0 "$(tell a check 1 2)" "pages that differ"
+}
+
+a_sink_of_fixed_size()
+{
+	local ranges
+
+	one_host
+	h1 memsyncctl listen
+	victim a 4M
+	ranges=${victim_ranges[a]}
+	victim b 4M
+	h1 memsyncctl register --pid "${victim_pid[b]}" --addr "${victim_ranges[b]}" \
+		--name a --sink
+	h1 memsyncctl register --pid "${victim_pid[a]}" --addr "$ranges" --name a \
+		--peer localhost
+	equal a h1 a h1 a
+	h1 memsyncctl unregister a
+	refused 2 'anon or --addr all' h1 memsyncctl register --pid "${victim_pid[a]}" \
+		--addr "$ranges" --follow --name a
+	refused 2 'for a source' h1 memsyncctl register --pid "${victim_pid[b]}" \
+		--addr anon --follow --name b --sink
+	h1 memsyncctl register --pid "${victim_pid[a]}" --addr anon --follow --name a \
+		--peer localhost
+	wait_for reason_has h1 a 'geometry differs'
+}
+
+run new_mappings unasked heap_and_stack small_steps small_steps_in_a_reservation moved \
+	made_writable made_read_only unmapped_and_mapped another_kind while_it_writes into_a_file across_a_reconnect two_peers no_peer_yet \
+	a_sink_that_is_full a_sink_of_fixed_size
