@@ -396,7 +396,12 @@ TEST_F(netlink, duplicate)
 TEST_F(netlink, out_of_range)
 {
 	static const uint32_t roles[] = { 0, 3, 4, 0xffffffff };
-	static const uint32_t flags[] = { 16, 0x80000000, 0xffffffff };
+	static const uint32_t flags[] = {
+		MEMSYNC_REGION_F_FOLLOW << 1, 0x80000000, 0xffffffff
+	};
+	static const uint32_t a_source_s[] = {
+		MEMSYNC_REGION_F_PAUSED, MEMSYNC_REGION_F_SHIPPED, MEMSYNC_REGION_F_FOLLOW
+	};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(roles); i++) {
@@ -422,11 +427,13 @@ TEST_F(netlink, out_of_range)
 	put_u32(&self->msg, MEMSYNC_A_FLAGS, MEMSYNC_REGION_F_OPEN);
 	EXPECT_ANSWER(EINVAL);
 	/* And the other way round. */
-	begin_region_new(&self->msg, self->family, "t");
-	put_u32(&self->msg, MEMSYNC_A_ROLE, MEMSYNC_ROLE_SINK);
-	put_u32(&self->msg, MEMSYNC_A_PID, getpid());
-	put_u32(&self->msg, MEMSYNC_A_FLAGS, MEMSYNC_REGION_F_SHIPPED);
-	EXPECT_ANSWER(EINVAL);
+	for (i = 0; i < ARRAY_SIZE(a_source_s); i++) {
+		begin_region_new(&self->msg, self->family, "t");
+		put_u32(&self->msg, MEMSYNC_A_ROLE, MEMSYNC_ROLE_SINK);
+		put_u32(&self->msg, MEMSYNC_A_PID, getpid());
+		put_u32(&self->msg, MEMSYNC_A_FLAGS, a_source_s[i]);
+		EXPECT_ANSWER(EINVAL);
+	}
 	EXPECT_EQ(0, nr_regions(self->ms));
 }
 
