@@ -20,7 +20,6 @@ export PATH=$here/build/lib:$PATH
 
 debug=
 [ "${MEMSYNC_KERNEL-}" != debug ] || debug=1
-patience=120		# seconds until something that must happen counts as not happening
 
 # sized NORMAL DEBUG: what suits the kernel
 # shellcheck disable=SC2329
@@ -28,6 +27,8 @@ sized()
 {
 	if [ -n "$debug" ]; then echo "$2"; else echo "$1"; fi
 }
+
+patience=$(sized 120 400)	# seconds until something that must happen counts as not happening
 
 # ---- KTAP ----
 

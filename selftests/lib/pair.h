@@ -26,7 +26,7 @@
 #define HUGE		(2 * MIB)
 
 #define PAIR_RANGES	64
-#define PAIR_TIMEOUT_MS	120000
+#define PAIR_TIMEOUT_MS	sized(120000, 600000)
 #define PAIR_PORT	7420
 
 /**

@@ -12,7 +12,7 @@
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
 ko=${MEMSYNC_KO:?names the module}
-loads=${MEMSYNC_LOADS:-$(sized 90 20)}
+loads=${MEMSYNC_LOADS:-$(sized 30 8)}
 failslab=/sys/kernel/debug/failslab
 
 # fail_allocations PERCENT: of each 211th, of those tasks only that ask for it; a command
