@@ -120,11 +120,36 @@ static void print_saved(const struct save *save)
 	out_json(obj);
 }
 
+/* It may have grown until it was held. */
+static int look_again(struct save *save)
+{
+	struct memsync_region *region;
+	struct shown shown;
+	int err;
+
+	err = memsync_region_get(save->ctl->ms, save->shown.region.id, &region);
+	if (!err) {
+		err = shown_load(save->ctl->ms, region, &shown);
+		free(region);
+	}
+	if (err) {
+		err = ctl_fail_lib(save->ctl, "save %s", save->name);
+		memsync_release(save->ctl->ms, save->shown.region.id);
+		return err;
+	}
+	shown_free(&save->shown);
+	save->shown = shown;
+	return EXIT_DONE;
+}
+
 static int save_held(struct save *save)
 {
 	struct problem p = { };
 	int status;
 
+	status = look_again(save);
+	if (status)
+		return status;
 	status = copy(save);
 	if (status)
 		return status;
