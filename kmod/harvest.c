@@ -9,6 +9,7 @@
 #include <linux/mmu_notifier.h>
 #include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
+#include "delay.h"
 #include "tlb.h"
 #include "walk.h"
 
@@ -53,6 +54,7 @@ static bool take_block(struct memsync_walk *w, unsigned long index)
 	w->active = memsync_mm_active(w->track->m, w->addr, &w->started);
 	if (!memsync_dirty_take(&w->track->dirty, index, &w->taken))
 		return false;
+	memsync_delay(MEMSYNC_DELAY_TAKEN);
 	keep_unsettled(w);
 	return true;
 }
@@ -188,6 +190,7 @@ static int walk_locked(struct memsync_walk *w, unsigned long *next)
 	w->flush_end = 0;
 	inc_tlb_flush_pending(w->mm);
 	*next = visit_blocks(w, *next);
+	memsync_delay(MEMSYNC_DELAY_PROTECTED);
 	if (w->flush_end)
 		memsync_tlb_flush(w->mm, w->flush_start, w->flush_end);
 	dec_tlb_flush_pending(w->mm);
@@ -287,6 +290,7 @@ static int harvest(struct memsync_walk *w, unsigned long *next, bool fetch)
 		give_back(w);
 	else
 		keep_excess(w);
+	memsync_delay(MEMSYNC_DELAY_FOUND);
 	w->vma = NULL;
 	return err;
 }

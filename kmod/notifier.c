@@ -9,6 +9,7 @@
  * is gone is dirty. In between a harvest keeps the hints it finds.
  */
 #include <linux/mm.h>
+#include "delay.h"
 #include "mm.h"
 #include "pgwalk.h"
 #include "track_internal.h"
@@ -19,6 +20,7 @@ static int invalidate_start(struct mmu_notifier *mn, const struct mmu_notifier_r
 	struct memsync_track *track;
 
 	memsync_mm_active_begin(m, range->start, range->end);
+	memsync_delay(MEMSYNC_DELAY_START);
 	rcu_read_lock();
 	list_for_each_entry_rcu(track, &m->tracks, node)
 		memsync_track_promote(track, range->start, range->end);
@@ -105,6 +107,7 @@ static void invalidate_end(struct mmu_notifier *mn, const struct mmu_notifier_ra
 	/* What a fault made writable since the start may be read-only again by now. */
 	list_for_each_entry_rcu(track, &m->tracks, node)
 		memsync_track_promote(track, range->start, range->end);
+	memsync_delay(MEMSYNC_DELAY_END);
 	if (removes_content(range))
 		mark_removed(m, range);
 	if (may_add_writable(m, range))

@@ -6,6 +6,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
+#include "delay.h"
 #include "hook.h"
 #include "tlb.h"
 #include "track_internal.h"
@@ -235,6 +236,7 @@ struct memsync_track *memsync_track_grow(struct memsync_track *old,
 	list_replace_rcu(&old->node, &track->node);
 	synchronize_rcu_expedited();
 	mutex_unlock(&memsync_mm_mutex);
+	memsync_delay(MEMSYNC_DELAY_GROW);
 	take_marks(track, old);
 	smp_mb();	/* pairs with the one of memsync_mm_active_begin() */
 	if (memsync_mm_any_active(old->m, &since) || active || since != started)

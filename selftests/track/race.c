@@ -234,6 +234,42 @@ TEST_F(race, dropped_memory)
 	ASSERT_OK(race_rounds(&self->race, drops, 1, sized(12, 5)));
 }
 
+/* Where a debug build can be made to wait: see kmod/delay.h. */
+static const char * const points[] = {
+	"entry", "exit", "start", "end", "taken", "protected", "found", NULL
+};
+
+static int set_delay(const char *point, const char *us)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/module/memsync/parameters/delay_%s", point);
+	return file_put(path, us);
+}
+
+static const char *rounds_delayed(struct race *r, const char *point)
+{
+	const char *why;
+
+	if (set_delay(point, "1500"))
+		return point;
+	why = race_rounds(r, forks, 0, 2);
+	if (!why)
+		why = race_rounds(r, drops, 0, 2);
+	set_delay(point, "0");
+	return why;
+}
+
+TEST_F(race, delayed)
+{
+	unsigned int i;
+
+	if (!on_debug_kernel())
+		SKIP(return, "only a debug build can be made to wait");
+	for (i = 0; points[i]; i++)
+		ASSERT_OK(rounds_delayed(&self->race, points[i]));
+}
+
 static const char *merges(struct race *r)
 {
 	unsigned int i;

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Points at which a debug build can be told to wait, so that what must not come
+ * in between does: /sys/module/memsync/parameters/delay_NAME, microseconds.
+ */
+#ifndef _MEMSYNC_DELAY_H
+#define _MEMSYNC_DELAY_H
+
+enum memsync_delay {
+	MEMSYNC_DELAY_ENTRY,		/* fault: hinted at, not handled yet */
+	MEMSYNC_DELAY_EXIT,		/* fault: handled, not hinted at again */
+	MEMSYNC_DELAY_START,		/* notifier: begun, nothing promoted yet */
+	MEMSYNC_DELAY_END,		/* notifier: promoted, what is gone not marked yet */
+	MEMSYNC_DELAY_TAKEN,		/* harvest: hints taken, nothing looked at yet */
+	MEMSYNC_DELAY_PROTECTED,	/* harvest: protected, not flushed yet */
+	MEMSYNC_DELAY_FOUND,		/* harvest: done, content not read yet */
+	MEMSYNC_DELAY_GROW,		/* track: replaced, marks not taken over yet */
+
+	MEMSYNC_DELAYS
+};
+
+#ifdef MEMSYNC_DEBUG
+void memsync_delay(enum memsync_delay point);
+#else
+static inline void memsync_delay(enum memsync_delay point)
+{
+}
+#endif
+
+#endif /* _MEMSYNC_DELAY_H */
