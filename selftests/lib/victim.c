@@ -25,6 +25,7 @@
  *	run-in RANGE THREADS	the same in one range
  *	stop			answers how many writes were made
  *	faults			answers how many minor faults there were
+ *	fork MS			a child that ends after so many milliseconds
  *	touch RANGE		adds one to every page; answers minor faults taken
  *	check RANGE SEED	answers how many pages differ from fill's
  */
@@ -39,6 +40,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PAGE		4096UL
@@ -208,6 +210,17 @@ static int widen(struct range *r, size_t length, uint64_t seed)
 	return 0;
 }
 
+static int fork_for(unsigned int ms)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		usleep(ms * 1000);
+		_exit(0);
+	}
+	return pid < 0 || waitpid(pid, NULL, 0) != pid;
+}
+
 static int move(struct range *r)
 {
 	void *to = mremap(r->start, r->size, r->size, MREMAP_MAYMOVE | MREMAP_FIXED,
@@ -280,6 +293,8 @@ static int obey(const char *command, unsigned long *answer, const unsigned long 
 		allocate_one(arg[0] << 20, false);
 	} else if (!strcmp(command, "widen")) {
 		return widen(r, arg[1] * PAGE, arg[2]);
+	} else if (!strcmp(command, "fork")) {
+		return fork_for(arg[0]);
 	} else if (!strcmp(command, "move")) {
 		return move(r);
 	} else if (!strcmp(command, "protect")) {

@@ -289,6 +289,32 @@ while_it_writes()
 	h1 memsyncctl verify a >/dev/null
 }
 
+# What was to be looked at when the region grew, and could not tell any more afterwards
+forked_meanwhile()
+{
+	local delay=/sys/module/memsync/parameters/delay_grow
+
+	[ -e $delay ] || skip "only a debug build can be made to wait"
+	one_host
+	h1 memsyncctl listen
+	receive h1 a
+	victim a 1M,4M huge
+	tell a fill 0 1
+	h1 memsyncctl register --pid "${victim_pid[a]}" --addr anon --follow --name a \
+		--peer localhost
+	h1 memsyncctl sync a >/dev/null
+	h1 memsyncctl pause a
+	tell a fill 1 2
+	tell a new 1
+	tell a fill 2 3
+	echo 3000000 >$delay
+	h1 memsyncctl resume a
+	sleep 1
+	tell a fork 1
+	echo 0 >$delay
+	whole a h1 a h1 a
+}
+
 into_a_file()
 {
 	one_host
@@ -302,7 +328,43 @@ into_a_file()
 	kill -STOP "${victim_pid[a]}"
 	h1 memsyncctl sync a >/dev/null
 	compare_file h1 a "$tmp/replica"
+	h1 memsyncctl save a --sink "$tmp/image"
+	compare_file h1 a "$tmp/image"
 	same "$(json h1 a '[.ranges[] | .offset] | sort == [.[]] and .[0] == 0')" true order
+}
+
+# populate KEYS: a redis-server gets so many keys of 500 bytes in all
+populate()
+{
+	same OK "$(redis-cli -s "$tmp/redis" debug populate "$1" key 500)"
+}
+
+# Its allocator (jemalloc) maps what it needs as it goes
+a_service()
+{
+	local keys
+
+	command -v redis-server >/dev/null || skip "redis-server is not installed"
+	one_host
+	h1 memsyncctl listen
+	receive h1 a
+	background '' redis-server --port 0 --unixsocket "$tmp/redis" --save '' --dir "$tmp" \
+		--enable-debug-command yes >"$tmp/redis.log"
+	victim_pid[a]=$!
+	wait_for redis-cli -s "$tmp/redis" ping
+	populate 4000
+	h1 memsyncctl register --pid "${victim_pid[a]}" --addr anon --follow --name a \
+		--peer localhost
+	whole a h1 a h1 a
+	for keys in 10000 $(sized '30000 60000' 20000); do
+		populate "$keys"
+		whole a h1 a h1 a
+	done
+	same OK "$(redis-cli -s "$tmp/redis" flushall)"
+	whole a h1 a h1 a
+	populate "$keys"
+	whole a h1 a h1 a
+	few_ranges
 }
 
 # The source may have grown while the sink was away
@@ -402,5 +464,6 @@ a_sink_of_fixed_size()
 }
 
 run new_mappings unasked heap_and_stack small_steps small_steps_in_a_reservation moved \
-	made_writable made_read_only unmapped_and_mapped another_kind while_it_writes into_a_file across_a_reconnect two_peers no_peer_yet \
+	made_writable made_read_only unmapped_and_mapped another_kind while_it_writes \
+	forked_meanwhile into_a_file a_service across_a_reconnect two_peers no_peer_yet \
 	a_sink_that_is_full a_sink_of_fixed_size
