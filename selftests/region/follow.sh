@@ -120,40 +120,52 @@ heap_and_stack()
 # Each of many small steps is no range of its own
 small_steps()
 {
-	local i
+	local i before
 
 	one_host
 	h1 memsyncctl listen
 	receive h1 a
 	followed a 1M --peer localhost
+	before=$(nr_ranges)
 	for i in $(seq 40); do
 		tell a heap 64 "$i"
 		h1 memsyncctl sync a >/dev/null
 	done
 	whole a h1 a h1 a
-	few_ranges
+	few_more "$before"
 }
 
-few_ranges()
+nr_ranges()
 {
-	[ "$(spans h1 a source | wc -l)" -lt 20 ] || fail "$(spans h1 a source | wc -l) ranges"
+	spans h1 a source | wc -l
+}
+
+# few_more BEFORE: than there were, by far less than steps
+few_more()
+{
+	local now
+
+	now=$(nr_ranges)
+	echo "# $1 ranges before, $now now"
+	[ "$now" -lt $(($1 + 12)) ]
 }
 
 # As an allocator does that reserves addresses first
 small_steps_in_a_reservation()
 {
-	local i
+	local i before
 
 	one_host
 	h1 memsyncctl listen
 	receive h1 a
 	followed a 1M --peer localhost
+	before=$(nr_ranges)
 	for i in $(seq 40); do
 		tell a widen 0 8 "$i"
 		h1 memsyncctl sync a >/dev/null
 	done
 	whole a h1 a h1 a
-	few_ranges
+	few_more "$before"
 }
 
 # As a compiler at run time does: by the time somebody looks, nobody may write
@@ -342,7 +354,7 @@ populate()
 # Its allocator (jemalloc) maps what it needs as it goes
 a_service()
 {
-	local keys
+	local keys before
 
 	command -v redis-server >/dev/null || skip "redis-server is not installed"
 	one_host
@@ -355,6 +367,7 @@ a_service()
 	populate 4000
 	h1 memsyncctl register --pid "${victim_pid[a]}" --addr anon --follow --name a \
 		--peer localhost
+	before=$(nr_ranges)
 	whole a h1 a h1 a
 	for keys in 10000 $(sized '30000 60000' 20000); do
 		populate "$keys"
@@ -364,7 +377,7 @@ a_service()
 	whole a h1 a h1 a
 	populate "$keys"
 	whole a h1 a h1 a
-	few_ranges
+	few_more "$before"
 }
 
 # The source may have grown while the sink was away
