@@ -18,22 +18,6 @@
 #define SLACK_SHIFT	4
 #define SLACK_MAX	SZ_256M
 
-/* Index of the first range that ends above @addr. */
-static unsigned int range_above(const struct memsync_region *region, unsigned long addr)
-{
-	unsigned int low = 0, high = region->nr_ranges;
-
-	while (low < high) {
-		unsigned int mid = low + (high - low) / 2;
-
-		if (region->ranges[mid].end <= addr)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
 /* From @addr up to @want, as far as nothing is in the way: a range, or memory of another kind. */
 static unsigned long room_above(const struct memsync_region *region, unsigned int index,
 				struct mm_struct *mm, unsigned long addr, unsigned long want)
@@ -87,7 +71,8 @@ static int follow_vma(struct memsync_region *region, const struct vm_area_struct
 	int err = 0;
 
 	while (!err && addr < vma->vm_end) {
-		unsigned int index = range_above(region, addr);
+		unsigned int index = memsync_range_above(region->ranges, region->nr_ranges,
+							 addr);
 		const struct memsync_range *r = region->ranges + index;
 		unsigned long end = vma->vm_end;
 

@@ -25,6 +25,23 @@ struct mm_struct;
 struct netlink_ext_ack;
 struct vm_area_struct;
 
+/* Index of the first of these sorted ranges that ends above @addr, or @nr. */
+static inline unsigned int memsync_range_above(const struct memsync_range *ranges,
+					       unsigned int nr, unsigned long addr)
+{
+	unsigned int low = 0, high = nr;
+
+	while (low < high) {
+		unsigned int mid = low + (high - low) / 2;
+
+		if (ranges[mid].end <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
 /* Why memory of this kind cannot be tracked, or NULL where it can. */
 const char *memsync_vma_refusal(const struct vm_area_struct *vma);
 /* Is it something else altogether, not the process's own memory in a special state? */

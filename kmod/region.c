@@ -6,7 +6,6 @@
 #include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
 #include <linux/user_namespace.h>
 #include "region.h"
 #include "session.h"
@@ -47,268 +46,6 @@ int memsync_region_check_live(const struct memsync_region *region, struct netlin
 		return 0;
 	NL_SET_ERR_MSG_FMT(extack, "region has ended: %.60s", region->reason);
 	return -ESHUTDOWN;
-}
-
-static bool may_take_ranges(const struct memsync_region *region)
-{
-	return region->state == MEMSYNC_REGION_NEW || region->state == MEMSYNC_REGION_WAITING ||
-	       region->offered;
-}
-
-/* Ranges are added before the start; those of an open sink answer an offer. */
-static int check_open_for_ranges(const struct memsync_region *region,
-				 struct netlink_ext_ack *extack)
-{
-	int err = memsync_region_check_live(region, extack);
-
-	if (err)
-		return err;
-	if (!may_take_ranges(region)) {
-		NL_SET_ERR_MSG(extack, "region is started: its ranges are fixed");
-		return -EBUSY;
-	}
-	if (region->state == MEMSYNC_REGION_WAITING && !region->offered) {
-		NL_SET_ERR_MSG(extack, "no source has offered this sink a geometry yet");
-		return -EAGAIN;
-	}
-	return 0;
-}
-
-/* ---- ranges ---- */
-
-/* Where a range that begins at @start belongs. */
-static unsigned int range_index(const struct memsync_region *region, unsigned long start)
-{
-	unsigned int low = 0, high = region->nr_ranges;
-
-	while (low < high) {
-		unsigned int mid = low + (high - low) / 2;
-
-		if (region->ranges[mid].start < start)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
-/* The range that shares an address with [start, end), whose place is @index. */
-static const struct memsync_range *overlapping(const struct memsync_region *region,
-					       unsigned int index, unsigned long start,
-					       unsigned long end)
-{
-	const struct memsync_range *r = region->ranges + index;
-
-	if (index < region->nr_ranges && r->start < end)
-		return r;
-	if (index > 0 && r[-1].end > start)
-		return r - 1;
-	return NULL;
-}
-
-static int check_bounds(unsigned long start, unsigned long end, struct netlink_ext_ack *extack)
-{
-	if (start == end) {
-		NL_SET_ERR_MSG_FMT(extack, "range is empty: 0x%lx-0x%lx", start, end);
-		return -EINVAL;
-	}
-	if (start > end) {
-		NL_SET_ERR_MSG_FMT(extack, "range ends before it starts: 0x%lx-0x%lx", start, end);
-		return -EINVAL;
-	}
-	if (end > TASK_SIZE_MAX) {
-		NL_SET_ERR_MSG_FMT(extack, "not user memory: 0x%lx-0x%lx", start, end);
-		return -EINVAL;
-	}
-	if (!PAGE_ALIGNED(start) || !PAGE_ALIGNED(end)) {
-		NL_SET_ERR_MSG_FMT(extack, "not page-aligned; aligned it is 0x%lx-0x%lx",
-				   PAGE_ALIGN_DOWN(start), PAGE_ALIGN(end));
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int grow_ranges(struct memsync_region *region)
-{
-	unsigned int max = max(region->max_ranges * 2, 16U);
-	struct memsync_range *ranges;
-
-	if (region->nr_ranges < region->max_ranges)
-		return 0;
-	ranges = kvmalloc_array(max, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
-	if (!ranges)
-		return -ENOMEM;
-	memcpy(ranges, region->ranges, array_size(region->nr_ranges, sizeof(*ranges)));
-	kvfree(region->ranges);
-	region->ranges = ranges;
-	region->max_ranges = max;
-	return 0;
-}
-
-static void insert_range(struct memsync_region *region, unsigned int index, unsigned long start,
-			 unsigned long end)
-{
-	struct memsync_range *r = region->ranges + index;
-
-	memmove(r + 1, r, array_size(region->nr_ranges - index, sizeof(*r)));
-	r->start = start;
-	r->end = end;
-	r->offset = region->size;
-	region->size += end - start;
-	region->nr_ranges++;
-}
-
-int memsync_region_append(struct memsync_region *region, unsigned long start, unsigned long end,
-			  struct netlink_ext_ack *extack)
-{
-	unsigned int index = range_index(region, start);
-	const struct memsync_range *other = overlapping(region, index, start, end);
-	int err;
-
-	if (other) {
-		NL_SET_ERR_MSG_FMT(extack, "overlaps range 0x%lx-0x%lx", other->start, other->end);
-		return -EEXIST;
-	}
-	if (region->nr_ranges == MEMSYNC_MAX_RANGES) {
-		NL_SET_ERR_MSG(extack, "a region has at most "
-			       __stringify(MEMSYNC_MAX_RANGES) " ranges");
-		return -E2BIG;
-	}
-	if (end - start > MEMSYNC_MAX_SIZE - region->size) {
-		NL_SET_ERR_MSG(extack, "a region has at most 16 TiB");
-		return -E2BIG;
-	}
-	err = grow_ranges(region);
-	if (!err)
-		insert_range(region, index, start, end);
-	return err;
-}
-
-int memsync_region_add_range(struct memsync_region *region, unsigned long start,
-			     unsigned long end, struct netlink_ext_ack *extack)
-{
-	int err = check_bounds(start, end, extack);
-
-	if (err)
-		return err;
-	mutex_lock(&region->lock);
-	err = check_open_for_ranges(region, extack);
-	if (!err)
-		err = memsync_region_append(region, start, end, extack);
-	mutex_unlock(&region->lock);
-	return err;
-}
-
-static int by_offset(const void *a, const void *b, const void *ranges)
-{
-	const struct memsync_range *r = ranges;
-	u64 left = r[*(const unsigned int *)a].offset;
-	u64 right = r[*(const unsigned int *)b].offset;
-
-	return left < right ? -1 : left > right;
-}
-
-/* To be freed with kvfree(); NULL: no memory. */
-static unsigned int *order_ranges(const struct memsync_region *region)
-{
-	unsigned int *order, i;
-
-	order = kvmalloc_array(region->nr_ranges, sizeof(*order), GFP_KERNEL_ACCOUNT);
-	if (!order)
-		return NULL;
-	for (i = 0; i < region->nr_ranges; i++)
-		order[i] = i;
-	sort_r(order, region->nr_ranges, sizeof(*order), by_offset, NULL, region->ranges);
-	return order;
-}
-
-/* The ranges are in use from now on. */
-static void accept_ranges(struct memsync_region *region, unsigned int *order)
-{
-	kvfree(region->order);
-	region->order = order;
-	region->nr_accepted = region->nr_ranges;
-	region->size_accepted = region->size;
-}
-
-/* Those that were added and never accepted go; nothing has moved that was. */
-static void forget_ranges(struct memsync_region *region)
-{
-	struct memsync_range *to = region->ranges;
-	unsigned int i;
-
-	for (i = 0; i < region->nr_ranges; i++)
-		if (region->ranges[i].offset < region->size_accepted)
-			*to++ = region->ranges[i];
-	region->nr_ranges = region->nr_accepted;
-	region->size = region->size_accepted;
-}
-
-int memsync_region_reorder(struct memsync_region *region)
-{
-	unsigned int *order = order_ranges(region);
-
-	lockdep_assert_held(&region->lock);
-	if (!order) {
-		forget_ranges(region);
-		return -ENOMEM;
-	}
-	accept_ranges(region, order);
-	return 0;
-}
-
-const struct memsync_range *memsync_region_find(const struct memsync_region *region, u64 offset)
-{
-	unsigned int low = 0, high = region->nr_accepted;
-
-	while (low < high) {
-		unsigned int mid = low + (high - low) / 2;
-		const struct memsync_range *r = &region->ranges[region->order[mid]];
-
-		if (offset < r->offset)
-			high = mid;
-		else if (offset - r->offset >= r->end - r->start)
-			low = mid + 1;
-		else
-			return r;
-	}
-	return NULL;
-}
-
-/* ---- an open sink's geometry ---- */
-
-void memsync_region_offer(struct memsync_region *region, u64 *lengths, unsigned int nr)
-{
-	lockdep_assert_held(&region->lock);
-	kvfree(region->offered);
-	region->offered = lengths;
-	region->nr_offered = lengths ? nr : 0;
-	forget_ranges(region);
-}
-
-/* The ranges of an open sink are as long as its source said, one by one. */
-static int check_offer(const struct memsync_region *region, const unsigned int *order,
-		       struct netlink_ext_ack *extack)
-{
-	unsigned int i;
-
-	if (!region->offered)
-		return 0;
-	if (region->nr_ranges != region->nr_offered) {
-		NL_SET_ERR_MSG_FMT(extack, "has %u ranges where its source has %u",
-				   region->nr_ranges, region->nr_offered);
-		return -EINVAL;
-	}
-	for (i = 0; i < region->nr_ranges; i++) {
-		const struct memsync_range *r = &region->ranges[order[i]];
-
-		if (r->end - r->start == region->offered[i])
-			continue;
-		NL_SET_ERR_MSG_FMT(extack, "range %u has %lu bytes, its source's has %llu", i,
-				   r->end - r->start, region->offered[i]);
-		return -EINVAL;
-	}
-	return 0;
 }
 
 /* ---- start ---- */
@@ -369,7 +106,7 @@ void memsync_region_unwatch(struct memsync_region *region)
 
 static int check_startable(const struct memsync_region *region, struct netlink_ext_ack *extack)
 {
-	int err = check_open_for_ranges(region, extack);
+	int err = memsync_region_check_open(region, extack);
 
 	if (err)
 		return err;
@@ -391,7 +128,7 @@ static int begin(struct memsync_region *region, struct netlink_ext_ack *extack)
 static int check_ranges(const struct memsync_region *region, const unsigned int *order,
 			struct netlink_ext_ack *extack)
 {
-	return check_offer(region, order, extack) ?:
+	return memsync_region_check_offer(region, order, extack) ?:
 	       memsync_ranges_check(region->mm, region->ranges, region->nr_ranges,
 				    region->role == MEMSYNC_ROLE_SINK, extack);
 }
@@ -405,7 +142,7 @@ static int start(struct memsync_region *region, struct netlink_ext_ack *extack)
 	err = check_startable(region, extack);
 	if (err)
 		return err;
-	order = order_ranges(region);
+	order = memsync_region_order(region);
 	if (!order)
 		return -ENOMEM;
 	err = check_ranges(region, order, extack);
@@ -415,10 +152,7 @@ static int start(struct memsync_region *region, struct netlink_ext_ack *extack)
 		kvfree(order);
 		return err;
 	}
-	accept_ranges(region, order);
-	kvfree(region->offered);
-	region->offered = NULL;
-	region->nr_offered = 0;
+	memsync_region_accept(region, order);
 	if (!running)
 		memsync_region_set_state(region, MEMSYNC_REGION_ATTACHED, NULL);
 	return 0;

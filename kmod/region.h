@@ -264,10 +264,24 @@ const struct memsync_range *memsync_region_find(const struct memsync_region *reg
  */
 int memsync_region_follow(struct memsync_region *region);
 
-/* region.c for follow.c: adds a range that overlaps none. region->lock held. */
+/* region_range.c for region.c and follow.c; region->lock held. */
+
+/*
+ * May ranges be added? They are before the start; those of an open sink answer an
+ * offer. 0, -EBUSY, -EAGAIN, -ESHUTDOWN.
+ */
+int memsync_region_check_open(const struct memsync_region *region, struct netlink_ext_ack *extack);
+/* Are the ranges of an open sink as long as its source said, one by one? 0 or -EINVAL. */
+int memsync_region_check_offer(const struct memsync_region *region, const unsigned int *order,
+			       struct netlink_ext_ack *extack);
+/* As memsync_region_add_range(), once that has been asked. */
 int memsync_region_append(struct memsync_region *region, unsigned long start, unsigned long end,
 			  struct netlink_ext_ack *extack);
-/* Ranges were appended to a source that has started. -ENOMEM. */
+/* What is to become region->order; or NULL: no memory. */
+unsigned int *memsync_region_order(const struct memsync_region *region);
+/* All of the ranges are in use from now on. Takes @order over. */
+void memsync_region_accept(struct memsync_region *region, unsigned int *order);
+/* The same for a source to which ranges were appended: those are gone after -ENOMEM. */
 int memsync_region_reorder(struct memsync_region *region);
 
 /* Ends it: state GONE with @reason. Returns when all is torn down, whoever does it. Sleeps. */

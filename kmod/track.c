@@ -292,17 +292,7 @@ unsigned long memsync_track_block_addr(const struct memsync_track *track, unsign
 /* Index of the first range that ends above @addr, or nr_ranges. */
 unsigned int memsync_track_range_at(const struct memsync_track *track, unsigned long addr)
 {
-	unsigned int low = 0, high = track->nr_ranges;
-
-	while (low < high) {
-		unsigned int mid = (low + high) / 2;
-
-		if (track->ranges[mid].end <= addr)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return memsync_range_above(track->ranges, track->nr_ranges, addr);
 }
 
 /* Where @offset bytes into the replica lies in the process, or 0 past its end. */

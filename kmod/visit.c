@@ -297,8 +297,8 @@ static void visit_segment(struct memsync_walk *w, const struct segment *s)
 }
 
 /*
- * Nothing (that counts) is mapped: it reads as zeros. Content that comes along with a mapping
- * (mremap) is told of by bypass.c.
+ * Nothing (that counts) is mapped: it reads as zeros. Content that comes along
+ * with a mapping (mremap) is told of by bypass.c.
  */
 static void visit_hole(struct memsync_walk *w, const struct segment *s)
 {
