@@ -28,7 +28,7 @@ fail_allocations()
 	echo 0 >$failslab/verbose
 }
 
-# unlucky COMMAND…: with its allocations failing now and then, also those of threads it starts
+# unlucky COMMAND…: its allocations fail now and then
 unlucky()
 {
 	(
@@ -37,6 +37,7 @@ unlucky()
 	)
 }
 
+# The same for those of the module's own threads
 unlucky_threads()
 {
 	local comm

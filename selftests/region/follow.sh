@@ -117,24 +117,6 @@ heap_and_stack()
 	whole a h1 a h1 a
 }
 
-# Each of many small steps is no range of its own
-small_steps()
-{
-	local i before
-
-	one_host
-	h1 memsyncctl listen
-	receive h1 a
-	followed a 1M --peer localhost
-	before=$(nr_ranges)
-	for i in $(seq 40); do
-		tell a heap 64 "$i"
-		h1 memsyncctl sync a >/dev/null
-	done
-	whole a h1 a h1 a
-	few_more "$before"
-}
-
 nr_ranges()
 {
 	spans h1 a source | wc -l
@@ -150,8 +132,8 @@ few_more()
 	[ "$now" -lt $(($1 + 12)) ]
 }
 
-# As an allocator does that reserves addresses first
-small_steps_in_a_reservation()
+# in_steps COMMAND…: each of many small steps, COMMAND SEED, is no range of its own
+in_steps()
 {
 	local i before
 
@@ -161,11 +143,22 @@ small_steps_in_a_reservation()
 	followed a 1M --peer localhost
 	before=$(nr_ranges)
 	for i in $(seq 40); do
-		tell a widen 0 8 "$i"
+		tell a "$@" "$i"
 		h1 memsyncctl sync a >/dev/null
 	done
 	whole a h1 a h1 a
 	few_more "$before"
+}
+
+small_steps()
+{
+	in_steps heap 64
+}
+
+# As an allocator does that reserves addresses first
+small_steps_in_a_reservation()
+{
+	in_steps widen 0 8
 }
 
 # As a compiler at run time does: by the time somebody looks, nobody may write
