@@ -78,7 +78,7 @@ static void mark_range(struct mm_struct *mm, unsigned long start, unsigned long 
 		list_for_each_entry_rcu(track, &m->tracks, node)
 			memsync_track_mark_range(track, start, end);
 	if (m && READ_ONCE(m->nr_follow))
-		memsync_track_stray(m, start, end);
+		memsync_track_stray(m, start, end, false);
 	rcu_read_unlock();
 }
 

@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/static_call.h>
+#include "backing.h"
 #include "delay.h"
 #include "fault.h"
 #include "hook.h"
@@ -51,6 +52,7 @@ static vm_fault_t watched_fault(struct memsync_mm *m, struct vm_area_struct *vma
 {
 	bool strays = READ_ONCE(m->nr_follow) && flags & FAULT_FLAG_WRITE &&
 		      !memsync_vma_refusal(vma);
+	bool in_file = strays && memsync_vma_has_backing(vma);
 	bool done = false;
 	vm_fault_t ret;
 
@@ -66,7 +68,7 @@ static vm_fault_t watched_fault(struct memsync_mm *m, struct vm_area_struct *vma
 	rcu_read_lock();
 	memsync_track_hint(m, addr, flags, true);
 	if (strays)
-		memsync_track_stray(m, addr, addr + 1);
+		memsync_track_stray(m, addr, addr + 1, in_file);
 	rcu_read_unlock();
 	memsync_delay(MEMSYNC_DELAY_ENTRY);
 	ret = static_call(memsync_handle_mm_fault)(vma, addr, flags, regs);
@@ -74,7 +76,7 @@ static vm_fault_t watched_fault(struct memsync_mm *m, struct vm_area_struct *vma
 	rcu_read_lock();
 	memsync_track_hint(m, addr, flags, false);
 	if (strays)
-		memsync_track_stray(m, addr, addr + 1);
+		memsync_track_stray(m, addr, addr + 1, in_file);
 	rcu_read_unlock();
 	return ret;
 }

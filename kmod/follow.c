@@ -8,6 +8,7 @@
 #include <linux/netlink.h>
 #include <linux/sched/mm.h>
 #include <linux/sizes.h>
+#include "backing.h"
 #include "dirty.h"
 #include "region.h"
 
@@ -17,6 +18,17 @@
  */
 #define SLACK_SHIFT	4
 #define SLACK_MAX	SZ_256M
+
+/* Of files, what may be written or was: no program text. */
+static bool is_adoptable(const struct memsync_region *region, const struct vm_area_struct *vma)
+{
+	if (memsync_vma_refusal(vma))
+		return false;
+	if (!memsync_vma_has_backing(vma))
+		return true;
+	return region->flags & MEMSYNC_REGION_F_FOLLOW_FILES &&
+	       (vma->anon_vma || vma->vm_flags & VM_WRITE);
+}
 
 /* From @addr up to @want, as far as nothing is in the way: a range, or memory of another kind. */
 static unsigned long room_above(const struct memsync_region *region, unsigned int index,
@@ -28,7 +40,7 @@ static unsigned long room_above(const struct memsync_region *region, unsigned in
 	if (index < region->nr_ranges)
 		want = min(want, region->ranges[index].start);
 	for_each_vma_range(vmi, vma, want)
-		if (memsync_vma_refusal(vma))
+		if (!is_adoptable(region, vma))
 			return vma->vm_start;
 	return want;
 }
@@ -43,7 +55,7 @@ static unsigned long room_below(const struct memsync_region *region, unsigned in
 		want = max(want, region->ranges[index - 1].end);
 	VMA_ITERATOR(vmi, mm, want);
 	for_each_vma_range(vmi, vma, addr)
-		if (memsync_vma_refusal(vma))
+		if (!is_adoptable(region, vma))
 			want = vma->vm_end;
 	return want;
 }
@@ -88,9 +100,14 @@ static int follow_vma(struct memsync_region *region, const struct vm_area_struct
 }
 
 /*
- * One that nobody has written yet has no anon_vma, and reads as zeros. One that
- * was written need not be writable any more.
+ * One that nobody has written yet has no anon_vma, and reads as zeros or as its
+ * file. One that was written need not be writable any more.
  */
+static bool has_content(const struct vm_area_struct *vma)
+{
+	return vma->anon_vma || memsync_vma_has_backing(vma);
+}
+
 static int follow_all(struct memsync_region *region, struct mm_struct *mm)
 {
 	VMA_ITERATOR(vmi, mm, 0);
@@ -98,7 +115,7 @@ static int follow_all(struct memsync_region *region, struct mm_struct *mm)
 	int err = 0;
 
 	for_each_vma(vmi, vma) {
-		if (vma->anon_vma && !memsync_vma_refusal(vma))
+		if (has_content(vma) && is_adoptable(region, vma))
 			err = follow_vma(region, vma);
 		if (err)
 			break;

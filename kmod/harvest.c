@@ -139,28 +139,58 @@ static void keep_excess(struct memsync_walk *w)
 	}
 }
 
+/* Returns 1 for a mapping that can still be tracked, 0 for one that is left out. */
+static int recheck_vma(struct memsync_walk *w, const struct vm_area_struct *vma,
+		       struct memsync_backings *seen)
+{
+	const char *why = memsync_vma_refusal(vma);
+	int err = 0;
+
+	if (why && memsync_track_leaves_out(w->track, vma))
+		return 0;
+	if (why) {
+		memsync_walk_refuse(w, vma, why);
+		return w->err;
+	}
+	if (memsync_vma_has_backing(vma))
+		err = memsync_backing_check(w->track, seen, vma);
+	return err ?: 1;
+}
+
+/* Returns how many of them count, or -errno. */
+static int recheck_range(struct memsync_walk *w, const struct memsync_range *r,
+			 struct memsync_backings *seen)
+{
+	VMA_ITERATOR(vmi, w->mm, r->start);
+	struct vm_area_struct *vma;
+	int ret, nr = 0;
+
+	for_each_vma_range(vmi, vma, r->end) {
+		ret = recheck_vma(w, vma, seen);
+		if (ret < 0)
+			return ret;
+		nr += ret;
+	}
+	return nr;
+}
+
 /* Is all that is mapped in the ranges still of a kind that can be tracked? */
 static int recheck_vmas(struct memsync_walk *w)
 {
 	const struct memsync_range *r = w->track->ranges, *end = r + w->track->nr_ranges;
+	struct memsync_backings seen = { };
 	bool any = false;
+	int ret;
 
 	for (; r < end; r++) {
-		VMA_ITERATOR(vmi, w->mm, r->start);
-		struct vm_area_struct *vma;
-
-		for_each_vma_range(vmi, vma, r->end) {
-			const char *why = memsync_vma_refusal(vma);
-
-			if (why && memsync_track_leaves_out(w->track, vma))
-				continue;
-			if (why) {
-				memsync_walk_refuse(w, vma, why);
-				return w->err;
-			}
-			any = true;
+		ret = recheck_range(w, r, &seen);
+		if (ret < 0) {
+			kvfree(seen.items);
+			return ret;
 		}
+		any |= ret;
 	}
+	memsync_backing_checked(w->track, &seen);
 	if (any)
 		return 0;
 	memsync_track_ended(w->track, "all of its memory was unmapped");
@@ -210,24 +240,34 @@ static int do_walk(struct memsync_walk *w, unsigned long *next)
 	return err;
 }
 
+/* A file that is rewritten may be too short, and then long enough when it is asked. */
+#define READ_TRIES	5
+
 /*
- * Content that is swapped out or under migration. It is private: reading is
- * enough. Unmapped or removed in between is zeros, and will have been marked.
+ * Content that is swapped out, under migration or in a file. It is private:
+ * reading is enough. Unmapped or removed in between is zeros, and will have been
+ * marked.
  */
 static int read_page(const struct memsync_track *track, unsigned long addr, struct page **page)
 {
 	struct mm_struct *mm = track->m->mm;
-	int locked = 1;
-	long got = 1;
+	unsigned int tries = READ_TRIES;
+	long got;
+	int locked;
 
 	*page = NULL;
-	mmap_read_lock(mm);
-	if (!memsync_peek_is_hole(track, addr))
-		got = get_user_pages_remote(mm, addr, 1, FOLL_FORCE, page, &locked);
-	if (got != 1 && locked && memsync_peek_is_absent(track, addr))
-		got = 1;
-	if (locked)
-		mmap_read_unlock(mm);
+	do {
+		mmap_read_lock(mm);
+		locked = 1;
+		if (memsync_peek_is_hole(track, addr))
+			got = 1;
+		else
+			got = get_user_pages_remote(mm, addr, 1, FOLL_FORCE, page, &locked);
+		if (got != 1 && locked && memsync_peek_is_absent(track, addr))
+			got = 1;
+		if (locked)
+			mmap_read_unlock(mm);
+	} while (got == -EFAULT && --tries);
 	return got == 1 ? 0 : got ? got : -EFAULT;
 }
 
@@ -249,7 +289,7 @@ static int fetch_elsewhere(struct memsync_walk *w)
 			ret = err;
 	}
 	if (ret == -EFAULT || ret == -EHWPOISON) {
-		memsync_track_ended(w->track, "a page of it cannot be read (memory or swap error)");
+		memsync_track_ended(w->track, "a page of it cannot be read (memory, swap or file error)");
 		return -EOPNOTSUPP;
 	}
 	return ret;

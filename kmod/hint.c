@@ -5,6 +5,7 @@
  */
 #include <linux/mm.h>
 #include <linux/vmstat.h>
+#include "backing.h"
 #include "pgwalk.h"
 #include "trace.h"
 #include "track_internal.h"
@@ -176,13 +177,18 @@ static bool in_one_range(const struct memsync_track *track, unsigned long start,
 	       track->ranges[i].end >= end;
 }
 
-/* [start, end) may have content that those who follow the process do not know of. Under RCU. */
-void memsync_track_stray(struct memsync_mm *m, unsigned long start, unsigned long end)
+/*
+ * [start, end), which may lie in a private mapping of a file, may have content that
+ * those who follow the process do not know of. Under RCU.
+ */
+void memsync_track_stray(struct memsync_mm *m, unsigned long start, unsigned long end,
+			 bool in_file)
 {
+	unsigned int flag = in_file ? MEMSYNC_TRACK_FOLLOWS_FILES : MEMSYNC_TRACK_FOLLOWS;
 	struct memsync_track *track;
 
 	list_for_each_entry_rcu(track, &m->tracks, node) {
-		if (!memsync_track_follows(track) || in_one_range(track, start, end))
+		if (!test_bit(flag, &track->flags) || in_one_range(track, start, end))
 			continue;
 		set_bit(MEMSYNC_TRACK_STRAYED, &track->flags);
 		memsync_track_wake(track);
@@ -271,8 +277,7 @@ static bool is_plain_write(const struct vm_area_struct *vma, unsigned int flags,
 			   const struct pt_regs *regs)
 {
 	return (flags & FAULT_FLAG_WRITE) && !(flags & (FAULT_FLAG_REMOTE | FAULT_FLAG_UNSHARE)) &&
-	       regs && vma_is_anonymous((struct vm_area_struct *)vma) &&
-	       (vma->vm_flags & (VM_WRITE | VM_SHARED | VM_SHADOW_STACK)) == VM_WRITE;
+	       regs && (vma->vm_flags & (VM_WRITE | VM_SHARED | VM_SHADOW_STACK)) == VM_WRITE;
 }
 
 /**
@@ -313,7 +318,7 @@ bool memsync_track_write_fast(struct memsync_mm *m, struct vm_area_struct *vma,
 		account_fault();
 		wake_all(m);
 		if (unlikely(READ_ONCE(m->nr_follow)))
-			memsync_track_stray(m, addr, addr + 1);
+			memsync_track_stray(m, addr, addr + 1, memsync_vma_has_backing(vma));
 		trace_memsync_tracked_write(m->mm, addr, true);
 	}
 	return done;

@@ -25,9 +25,10 @@ struct netlink_ext_ack;
  * @nr_tracks: how many, under memsync_mm_mutex
  * @nr_follow: how many of them follow the process; read without
  * @in_flight: faults between their entry and exit hints, by block
- * @active_lock: protects the next four
+ * @active_lock: protects the next five
  * @active: notifier ranges, and forced writes, between their start and end
  * @started: how many have ever started
+ * @spared: those of them that take no content away
  * @active_start: together they lie within this address
  * @active_end: and this one
  * @walk_mutex: one harvest at a time: what one track takes from the page table
@@ -52,6 +53,7 @@ struct memsync_mm {
 	spinlock_t active_lock;
 	unsigned int active;
 	unsigned long started;
+	const struct mmu_notifier_range *spared[4];
 	unsigned long active_start;
 	unsigned long active_end;
 	struct mutex walk_mutex;

@@ -24,6 +24,11 @@ static int check_source(const struct genl_info *info, u32 flags)
 				    "only a sink can be open");
 		return -EINVAL;
 	}
+	if (flags & MEMSYNC_REGION_F_FOLLOW_FILES && !(flags & MEMSYNC_REGION_F_FOLLOW)) {
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[MEMSYNC_A_FLAGS],
+				    "only a source that follows its process follows its files");
+		return -EINVAL;
+	}
 	return 0;
 }
 
@@ -44,7 +49,7 @@ static int check_sink(const struct genl_info *info, u32 flags)
 				    "only a source is shipped");
 		return -EINVAL;
 	}
-	if (flags & MEMSYNC_REGION_F_FOLLOW) {
+	if (flags & (MEMSYNC_REGION_F_FOLLOW | MEMSYNC_REGION_F_FOLLOW_FILES)) {
 		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[MEMSYNC_A_FLAGS],
 				    "only a source follows its process");
 		return -EINVAL;

@@ -14,6 +14,45 @@
 #include "pgwalk.h"
 #include "track_internal.h"
 
+static bool in_one_block(const struct mmu_notifier_range *range)
+{
+	return range->start >> MEMSYNC_BLOCK_SHIFT == (range->end - 1) >> MEMSYNC_BLOCK_SHIFT;
+}
+
+static bool clears_in_one_block(const struct mmu_notifier_range *range)
+{
+	return range->event == MMU_NOTIFY_CLEAR && in_one_block(range);
+}
+
+static bool replace_spared(struct memsync_mm *m, const struct mmu_notifier_range *old,
+			   const struct mmu_notifier_range *new)
+{
+	bool found = false;
+	unsigned int i;
+
+	spin_lock(&m->active_lock);
+	for (i = 0; i < ARRAY_SIZE(m->spared) && !found; i++) {
+		found = m->spared[i] == old;
+		if (found)
+			m->spared[i] = new;
+	}
+	spin_unlock(&m->active_lock);
+	return found;
+}
+
+/*
+ * Reclaim unmaps the pages of files, which changes nothing; they are not to be
+ * fetched again for that. A page that becomes the process's own from here on is
+ * hinted at, and hints stay until the end. Where there is no room to note it, the
+ * pages are fetched.
+ */
+static void spare(struct memsync_mm *m, const struct mmu_notifier_range *range)
+{
+	if (clears_in_one_block(range) && memsync_track_covers(m, range->start) &&
+	    memsync_pgwalk_maps_file(m->mm, range->start, range->end))
+		replace_spared(m, NULL, range);
+}
+
 static int invalidate_start(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
 {
 	struct memsync_mm *m = container_of(mn, struct memsync_mm, notifier);
@@ -24,6 +63,7 @@ static int invalidate_start(struct mmu_notifier *mn, const struct mmu_notifier_r
 	rcu_read_lock();
 	list_for_each_entry_rcu(track, &m->tracks, node)
 		memsync_track_promote(track, range->start, range->end);
+	spare(m, range);
 	rcu_read_unlock();
 	return 0;
 }
@@ -61,17 +101,13 @@ static void mark_missing(struct memsync_mm *m, unsigned long start, unsigned lon
 		memsync_track_mark_bitmap(track, start, missing);
 }
 
-static bool in_one_block(const struct mmu_notifier_range *range)
-{
-	return range->start >> MEMSYNC_BLOCK_SHIFT == (range->end - 1) >> MEMSYNC_BLOCK_SHIFT;
-}
-
 static void mark_removed(struct memsync_mm *m, const struct mmu_notifier_range *range)
 {
 	struct memsync_track *track;
 
-	if (range->event == MMU_NOTIFY_CLEAR && in_one_block(range)) {
-		mark_missing(m, range->start, range->end);
+	if (clears_in_one_block(range)) {
+		if (!replace_spared(m, range, NULL))
+			mark_missing(m, range->start, range->end);
 		return;
 	}
 	list_for_each_entry_rcu(track, &m->tracks, node)

@@ -32,10 +32,18 @@ bool memsync_peek_is_hole(const struct memsync_track *track, unsigned long addr)
 	return !vma || memsync_track_leaves_out(track, vma);
 }
 
+/* Does the process read zeros there, or nothing at all? */
+static bool is_void(const struct vm_area_struct *vma, unsigned long addr)
+{
+	if (memsync_vma_has_backing(vma) && !memsync_backing_is_past_end(vma, addr))
+		return memsync_pgwalk_is_guard(vma->vm_mm, addr);
+	return is_missing(vma->vm_mm, addr);
+}
+
 /* The same, or is no page there? */
 bool memsync_peek_is_absent(const struct memsync_track *track, unsigned long addr)
 {
-	return memsync_peek_is_hole(track, addr) || is_missing(track->m->mm, addr);
+	return memsync_peek_is_hole(track, addr) || is_void(vma_at(track->m->mm, addr), addr);
 }
 
 static int peek_locked(const struct memsync_track *track, unsigned long addr, struct page **page,
@@ -89,7 +97,8 @@ bool memsync_page_absent(struct mm_struct *mm, unsigned long addr)
 
 	mmap_read_lock(mm);
 	vma = vma_at(mm, addr);
-	ret = vma && !memsync_vma_refusal(vma) && is_missing(mm, addr);
+	ret = vma && !memsync_vma_refusal(vma) && !memsync_vma_has_backing(vma) &&
+	      is_missing(mm, addr);
 	mmap_read_unlock(mm);
 	return ret;
 }

@@ -78,10 +78,16 @@ bool memsync_pgwalk_has_table(struct mm_struct *mm, unsigned long addr)
 	return !pmd_none(pmdval) && !memsync_pmd_is_huge(pmdval);
 }
 
-/* A read may have put the zero page where content was removed a moment ago. */
+/* The zero page, or one of a file's: no page that is the process's own. */
+static bool is_shared(pte_t pte)
+{
+	return pte_present(pte) && (pte_special(pte) || !PageAnon(pte_page(pte)));
+}
+
+/* A read may have put a shared page where content was removed a moment ago. */
 static bool is_empty(pte_t pte)
 {
-	return memsync_pte_is_void(pte) || (pte_present(pte) && pte_special(pte));
+	return memsync_pte_is_void(pte) || is_shared(pte);
 }
 
 static bool missing_below(pmd_t *pmd, pmd_t pmdval, unsigned long start, unsigned int first,
@@ -97,6 +103,55 @@ static bool missing_below(pmd_t *pmd, pmd_t pmdval, unsigned long start, unsigne
 		__set_bit(first + i, missing);
 		any = true;
 	}
+	return any;
+}
+
+/* Is the page at @addr made a guard? An answer for now. */
+bool memsync_pgwalk_is_guard(struct mm_struct *mm, unsigned long addr)
+{
+	pmd_t *pmd = memsync_pgwalk_pmd(mm, addr);
+	struct memsync_ptes ptes;
+	bool ret;
+
+	if (!pmd || !memsync_pgwalk_lock(mm, pmd, addr, &ptes))
+		return false;
+	ret = softleaf_is_guard_marker(softleaf_from_pte(ptep_get(ptes.first)));
+	memsync_pgwalk_unlock(&ptes);
+	return ret;
+}
+
+/**
+ * memsync_pgwalk_maps_file - does [start, end) hold a file's pages, and none of the process's?
+ * @mm: whose
+ * @start: page-aligned
+ * @end: page-aligned, in the same block
+ *
+ * Context: any in which a spin lock can be taken. Return: false also where nothing is
+ * mapped.
+ */
+bool memsync_pgwalk_maps_file(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	pmd_t *pmd = memsync_pgwalk_pmd(mm, start), pmdval;
+	struct memsync_ptes ptes;
+	bool any = false;
+	pte_t *pte;
+
+	if (!pmd)
+		return false;
+	if (!memsync_pgwalk_lock(mm, pmd, start, &ptes)) {
+		pmdval = pmdp_get_lockless(pmd);
+		return pmd_present(pmdval) && pmd_leaf(pmdval) && !PageAnon(pmd_page(pmdval));
+	}
+	for (pte = ptes.first; start < end; start += PAGE_SIZE, pte++) {
+		pte_t pteval = ptep_get(pte);
+
+		if (pte_none(pteval))
+			continue;
+		any = is_shared(pteval) && !pte_special(pteval);
+		if (!any)
+			break;
+	}
+	memsync_pgwalk_unlock(&ptes);
 	return any;
 }
 

@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Which memory may be part of a region. */
-#include <linux/dax.h>
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/netlink.h>
 #include <linux/sched/mm.h>
 #include <linux/userfaultfd_k.h>
+#include "backing.h"
 #include "range.h"
 
-/**
- * memsync_vma_refusal - why can memory of this kind not be tracked?
- * @vma: the mapping, under its mmap lock
- *
- * Return: a few words that name the kind, or NULL for private anonymous memory,
- * which can.
- */
-const char *memsync_vma_refusal(const struct vm_area_struct *vma)
+/* Why memory of this sort never can, whatever becomes of the mapping. */
+static const char *refusal_for_good(const struct vm_area_struct *vma)
 {
 	struct vm_area_struct *v = (struct vm_area_struct *)vma;
 
@@ -25,23 +19,36 @@ const char *memsync_vma_refusal(const struct vm_area_struct *vma)
 		return "hugetlb memory";
 	if (vma->vm_flags & VM_SHARED)
 		return vma->vm_file ? "a shared mapping" : "shared memory";
-	if (vma->vm_file)
-		return "a private file mapping";
-	if (!vma_is_anonymous(v))
-		return "a special mapping";
 	if (vma->vm_flags & VM_SHADOW_STACK)
 		return "a shadow stack";
+	if (vma_is_anonymous(v))
+		return NULL;
+	return vma->vm_file ? memsync_backing_refusal(vma) : "a special mapping";
+}
+
+/**
+ * memsync_vma_refusal - why can memory of this kind not be tracked?
+ * @vma: the mapping, under its mmap lock
+ *
+ * Return: a few words that name the kind, or NULL for private memory, which can:
+ * anonymous, or that of a file which changes only where this can be seen.
+ */
+const char *memsync_vma_refusal(const struct vm_area_struct *vma)
+{
+	const char *why = refusal_for_good(vma);
+
+	if (why)
+		return why;
 	if (vma->vm_flags & VM_MIXEDMAP)
 		return "a mixed mapping";
-	if (userfaultfd_armed(v))
+	if (userfaultfd_armed((struct vm_area_struct *)vma))
 		return "memory under a userfaultfd";
 	return NULL;
 }
 
 bool memsync_vma_is_foreign(const struct vm_area_struct *vma)
 {
-	return !vma_is_anonymous((struct vm_area_struct *)vma) || vma->vm_file ||
-	       vma->vm_flags & (VM_SHARED | VM_IO | VM_PFNMAP | VM_SHADOW_STACK);
+	return refusal_for_good(vma);
 }
 
 static int refuse(const struct vm_area_struct *vma, const char *why,

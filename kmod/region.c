@@ -67,7 +67,13 @@ static const struct memsync_track_ops track_ops = {
 
 unsigned int memsync_region_how(const struct memsync_region *region)
 {
-	return region->flags & MEMSYNC_REGION_F_FOLLOW ? MEMSYNC_TRACK_FOLLOW : 0;
+	unsigned int how = 0;
+
+	if (region->flags & MEMSYNC_REGION_F_FOLLOW)
+		how |= MEMSYNC_TRACK_FOLLOW;
+	if (region->flags & MEMSYNC_REGION_F_FOLLOW_FILES)
+		how |= MEMSYNC_TRACK_FOLLOW_FILES;
+	return how;
 }
 
 static int start_tracking(struct memsync_region *region, bool all_dirty,

@@ -207,7 +207,8 @@ struct memsync_region *memsync_region_new(struct net *net, const struct memsync_
  * @extack: told what went wrong
  *
  * Return: 0, -EINVAL, -EEXIST (overlap), -E2BIG (too many), -EBUSY (started),
- * -EAGAIN (an open sink before its source's offer), -ESHUTDOWN (gone), -ENOMEM.
+ * -EAGAIN (an open sink before its source's offer), -ESHUTDOWN (gone), -ENOMEM,
+ * or what memsync_ranges_check() says of the memory as it is now.
  */
 int memsync_region_add_range(struct memsync_region *region, unsigned long start,
 			     unsigned long end, struct netlink_ext_ack *extack);

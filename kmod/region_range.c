@@ -111,12 +111,16 @@ int memsync_region_append(struct memsync_region *region, unsigned long start, un
 int memsync_region_add_range(struct memsync_region *region, unsigned long start,
 			     unsigned long end, struct netlink_ext_ack *extack)
 {
+	struct memsync_range range = { .start = start, .end = end };
 	int err = check_bounds(start, end, extack);
 
 	if (err)
 		return err;
 	mutex_lock(&region->lock);
 	err = memsync_region_check_open(region, extack);
+	if (!err)
+		err = memsync_ranges_check(region->mm, &range, 1,
+					   region->role == MEMSYNC_ROLE_SINK, extack);
 	if (!err)
 		err = memsync_region_append(region, start, end, extack);
 	mutex_unlock(&region->lock);

@@ -66,6 +66,7 @@ static void free_track(struct memsync_track *track)
 {
 	memsync_dirty_destroy(&track->dirty);
 	free_percpu(track->write_faults);
+	kvfree(track->backings.items);
 	kvfree(track->by_offset);
 	kvfree(track->extents);
 	kvfree(track->ranges);
@@ -137,6 +138,8 @@ memsync_track_start(struct mm_struct *mm, const struct memsync_range *ranges, un
 	track->owner = owner;
 	if (how & MEMSYNC_TRACK_FOLLOW)
 		__set_bit(MEMSYNC_TRACK_FOLLOWS, &track->flags);
+	if (how & MEMSYNC_TRACK_FOLLOW_FILES)
+		__set_bit(MEMSYNC_TRACK_FOLLOWS_FILES, &track->flags);
 	err = attach(track, mm, extack);
 	if (err) {
 		free_track(track);
@@ -231,7 +234,8 @@ struct memsync_track *memsync_track_grow(struct memsync_track *old,
 	track->ops = old->ops;
 	track->owner = old->owner;
 	track->m = old->m;
-	track->flags = READ_ONCE(old->flags) & BIT(MEMSYNC_TRACK_FOLLOWS);
+	track->flags = READ_ONCE(old->flags) &
+		       (BIT(MEMSYNC_TRACK_FOLLOWS) | BIT(MEMSYNC_TRACK_FOLLOWS_FILES));
 	mutex_lock(&memsync_mm_mutex);
 	list_replace_rcu(&old->node, &track->node);
 	synchronize_rcu_expedited();
@@ -242,6 +246,7 @@ struct memsync_track *memsync_track_grow(struct memsync_track *old,
 	if (memsync_mm_any_active(old->m, &since) || active || since != started)
 		promote_marks(track, old);
 	mark_new(track, memsync_track_size(old));
+	swap(track->backings, old->backings);
 	track->past_write_faults = memsync_track_write_faults(old);
 	if (test_bit(MEMSYNC_TRACK_STRAYED, &old->flags))
 		set_bit(MEMSYNC_TRACK_STRAYED, &track->flags);
@@ -396,6 +401,7 @@ size_t memsync_track_bytes(struct memsync_track *track)
 {
 	return sizeof(*track) + memsync_dirty_bytes(&track->dirty) +
 	       track->nr_extents * sizeof(*track->extents) +
+	       track->backings.max * sizeof(*track->backings.items) +
 	       track->nr_ranges * (sizeof(*track->ranges) + sizeof(*track->by_offset));
 }
 
@@ -406,7 +412,8 @@ bool memsync_track_unchanged(struct memsync_track *track, u64 offset)
 	smp_rmb();	/* the content was read before; a hint precedes a change */
 	return addr && memsync_dirty_is_clean(&track->dirty, memsync_track_block(track, addr),
 					      memsync_page_in_block(addr)) &&
-	       !memsync_mm_unsettled(track->m, addr);
+	       !memsync_mm_unsettled(track->m, addr) &&
+	       memsync_backing_is_unchanged(track, addr);
 }
 
 void memsync_track_ended(struct memsync_track *track, const char *reason)

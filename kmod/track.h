@@ -29,10 +29,13 @@ struct memsync_track_ops {
  *	else only what changes from now on (a region that has no peer)
  * @MEMSYNC_TRACK_FOLLOW: ops->dirtied also for memory outside the ranges that
  *	could be tracked; and a mapping of another kind inside them is a hole
+ * @MEMSYNC_TRACK_FOLLOW_FILES: with that, private mappings of files are such
+ *	memory, too
  */
 enum memsync_track_how {
 	MEMSYNC_TRACK_ALL_DIRTY	= BIT(0),
 	MEMSYNC_TRACK_FOLLOW	= BIT(1),
+	MEMSYNC_TRACK_FOLLOW_FILES	= BIT(2),
 };
 
 /**

@@ -4,6 +4,7 @@
 #define _MEMSYNC_TRACK_INTERNAL_H
 
 #include <linux/percpu.h>
+#include "backing.h"
 #include "dirty.h"
 #include "mm.h"
 #include "track.h"
@@ -19,6 +20,7 @@ enum memsync_track_flag {
 	MEMSYNC_TRACK_ARMED,	/* the owner wants to know of the next hint */
 	MEMSYNC_TRACK_ENDED,	/* and has been told that there will be none */
 	MEMSYNC_TRACK_FOLLOWS,	/* see MEMSYNC_TRACK_FOLLOW; fixed */
+	MEMSYNC_TRACK_FOLLOWS_FILES,	/* see MEMSYNC_TRACK_FOLLOW_FILES; fixed */
 	MEMSYNC_TRACK_STRAYED,	/* something was written outside the ranges */
 };
 
@@ -32,6 +34,7 @@ enum memsync_track_flag {
  * @extents: the blocks that the ranges touch
  * @nr_extents: how many
  * @dirty: the set
+ * @backings: the files that the last walk found mapped
  * @flags: enum memsync_track_flag
  * @write_faults: per CPU
  * @past_write_faults: of the tracks that this one replaced
@@ -47,6 +50,7 @@ struct memsync_track {
 	struct memsync_extent *extents;
 	unsigned int nr_extents;
 	struct memsync_dirty dirty;
+	struct memsync_backings backings;
 	unsigned long flags;
 	u64 __percpu *write_faults;
 	u64 past_write_faults;
@@ -115,7 +119,8 @@ bool memsync_track_write_fast(struct memsync_mm *m, struct vm_area_struct *vma,
 bool memsync_track_wants_split(struct memsync_mm *m, struct vm_area_struct *vma,
 			       unsigned long addr, unsigned int flags);
 void memsync_track_hint(struct memsync_mm *m, unsigned long addr, unsigned int flags, bool entry);
-void memsync_track_stray(struct memsync_mm *m, unsigned long start, unsigned long end);
+void memsync_track_stray(struct memsync_mm *m, unsigned long start, unsigned long end,
+			 bool in_file);
 
 /* From the notifier; under RCU. */
 void memsync_track_promote(struct memsync_track *track, unsigned long start, unsigned long end);

@@ -106,6 +106,12 @@ static void expect_writable(struct memsync_walk *w)
 	memsync_dirty_look(&w->track->dirty, w->index);
 }
 
+/* What has no page reads as zeros, or as the file below. A guard reads as nothing. */
+static bool reads_as_file(const struct memsync_walk *w, pte_t pte)
+{
+	return w->backed && pte_none(pte);
+}
+
 static void visit_not_present(struct memsync_walk *w, const struct segment *s, unsigned int i,
 			      pte_t pte, bool wanted)
 {
@@ -113,7 +119,7 @@ static void visit_not_present(struct memsync_walk *w, const struct segment *s, u
 		expect_writable(w);
 	if (!wanted)
 		return;
-	if (memsync_pte_is_void(pte))
+	if (memsync_pte_is_void(pte) && !reads_as_file(w, pte))
 		found_zeros(w, s, i);
 	else
 		found_elsewhere(w, s, i);
@@ -197,8 +203,12 @@ static void visit_missing(struct memsync_walk *w, const struct segment *s)
 	unsigned int i;
 
 	distrust_entries(w);
-	for_each_wanted(i, w, s)
-		found_zeros(w, s, i);
+	for_each_wanted(i, w, s) {
+		if (w->backed)
+			found_elsewhere(w, s, i);
+		else
+			found_zeros(w, s, i);
+	}
 }
 
 /* A writable huge page may have been written anywhere, in this segment or another. */
@@ -328,6 +338,7 @@ struct vm_area_struct *memsync_walk_vma(struct memsync_walk *w, unsigned long ad
 	w->vma = find_vma(w->mm, addr);
 	w->refusal = w->vma ? memsync_vma_refusal(w->vma) : NULL;
 	w->hole = w->refusal && memsync_track_leaves_out(w->track, w->vma);
+	w->backed = w->vma && !w->refusal && memsync_vma_has_backing(w->vma);
 	return w->vma;
 }
 

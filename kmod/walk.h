@@ -5,7 +5,7 @@
 
 #include "track_internal.h"
 
-/* A piece whose page is swapped out or migrating: to be faulted in. */
+/* A piece whose page is swapped out, migrating or in a file: to be faulted in. */
 #define MEMSYNC_PAGE_ELSEWHERE	((struct page *)1UL)
 
 /* One call of memsync_harvest(): state of the walk. */
@@ -16,6 +16,7 @@ struct memsync_walk {
 	struct vm_area_struct *vma;	/* last one used; valid under the mmap lock, */
 	const char *refusal;		/* as is what speaks against it, */
 	bool hole;			/* that it counts as none, */
+	bool backed;			/* that a file is below it, */
 	pmd_t *pmds;			/* and the last table of PMDs */
 	unsigned long pmds_addr;	/* an address that it covers */
 	unsigned long found;		/* dirty pages */

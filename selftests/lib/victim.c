@@ -15,6 +15,7 @@
  *	map RANGE PAGE NR	fresh memory over what is there
  *	map-file RANGE PAGE NR	the same with a private mapping of a file
  *	new MIB			one more range
+ *	new-file MIB SEED	one more, a private mapping of a file with fill's content
  *	widen RANGE NR SEED	by so many pages of what is reserved behind it, filled
  *	move RANGE		to another address
  *	protect RANGE RIGHTS	PROT_* of mmap(2)
@@ -260,6 +261,30 @@ static int map_file(unsigned char *start, size_t length)
 	return at == MAP_FAILED;
 }
 
+/* Nobody has it open for writing in the end. */
+static int new_file(size_t size, uint64_t seed)
+{
+	char path[] = "/tmp/victim.XXXXXX";
+	struct range *r = &ranges[nr_ranges];
+	int fd = mkstemp(path), err;
+
+	r->size = size;
+	r->start = reserve(size);
+	err = ftruncate(fd, size) ||
+	      mmap(r->start, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) ==
+	      MAP_FAILED;
+	close(fd);
+	if (!err)
+		fill(r->start, size, seed);
+	fd = open(path, O_RDONLY);
+	err = err || mmap(r->start, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd,
+			  0) == MAP_FAILED;
+	close(fd);
+	if (!err)
+		atomic_store(&nr_ranges, nr_ranges + 1);
+	return err;
+}
+
 static int map(unsigned char *start, size_t length)
 {
 	return mmap(start, length, PROT_READ | PROT_WRITE,
@@ -291,6 +316,8 @@ static int obey(const char *command, unsigned long *answer, const unsigned long 
 		if (nr_ranges == MAX_RANGES)
 			return -1;
 		allocate_one(arg[0] << 20, false);
+	} else if (!strcmp(command, "new-file")) {
+		return nr_ranges == MAX_RANGES || new_file(arg[0] << 20, arg[1]);
 	} else if (!strcmp(command, "widen")) {
 		return widen(r, arg[1] * PAGE, arg[2]);
 	} else if (!strcmp(command, "fork")) {

@@ -9,6 +9,8 @@
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
+followed_kind=anon
+
 # followed NAME SIZES [OPTIONS…]: a filled victim, all of whose private memory is registered
 followed()
 {
@@ -17,17 +19,21 @@ followed()
 	shift 2
 	victim "$name" "$sizes"
 	tell "$name" fill 0 1
-	h1 memsyncctl register --pid "${victim_pid[$name]}" --addr anon --follow --name "$name" "$@"
+	h1 memsyncctl register --pid "${victim_pid[$name]}" --addr "$followed_kind" --follow \
+		--name "$name" "$@"
 }
 
-# mapped PID: START END of the private anonymous mappings that hold pages
+# mapped PID: START END of the private anonymous mappings that hold pages, and of those of
+# files in /tmp where files are followed
 mapped()
 {
-	awk '/^[0-9a-f]+-[0-9a-f]+ / {
+	awk -v kind="$followed_kind" '
+		/^[0-9a-f]+-[0-9a-f]+ / {
 			split($1, at, "-")
 			private = $2 ~ /^r..p/ && $5 == 0 && $6 !~ /^\[v/
+			file = kind == "all" && $2 ~ /^rw.p/ && $6 ~ /^\/tmp\//
 		}
-		/^Anonymous:/ && private && $2 > 0 { print "0x" at[1], "0x" at[2] }' \
+		/^Anonymous:/ && (file || private && $2 > 0) { print "0x" at[1], "0x" at[2] }' \
 		"/proc/$1/smaps"
 }
 
@@ -275,6 +281,45 @@ another_kind()
 	same synced "$(field h1 a state)" state
 }
 
+# The data of a library that is loaded later, say
+files()
+{
+	local followed_kind=all
+
+	one_host
+	h1 memsyncctl listen
+	receive h1 a
+	followed a 4M --peer localhost 2>"$tmp/left"
+	grep "left out.*victim.*cannot be seen" "$tmp/left"
+	whole a h1 a h1 a
+	same true "$(json h1 a .follow_files)" follow_files
+	tell a new-file 3 5
+	whole a h1 a h1 a
+	tell a write 1 9 77
+	whole a h1 a h1 a
+	tell a new-file 1 6
+	tell a dontneed 1 5 30
+	tell a fill 2 7
+	whole a h1 a h1 a
+}
+
+# Of files, only where it was asked for
+not_files()
+{
+	local before
+
+	one_host
+	h1 memsyncctl listen
+	receive h1 a
+	followed a 4M --peer localhost
+	whole a h1 a h1 a
+	before=$(nr_ranges)
+	tell a new-file 3 5
+	tell a fill 1 6
+	h1 memsyncctl sync a >/dev/null
+	same "$before" "$(nr_ranges)" ranges
+}
+
 while_it_writes()
 {
 	local i
@@ -472,10 +517,10 @@ a_sink_of_fixed_size()
 # The debug kernel, on which a command takes seconds, gets those that differ in the kernel
 if [ -n "$debug" ]; then
 	run forked_meanwhile two_peers across_a_reconnect while_it_writes another_kind \
-		a_sink_that_is_full made_read_only moved heap_and_stack new_mappings
+		a_sink_that_is_full made_read_only moved heap_and_stack new_mappings files
 else
 	run new_mappings unasked heap_and_stack small_steps small_steps_in_a_reservation moved \
-		made_writable made_read_only unmapped_and_mapped another_kind while_it_writes \
-		forked_meanwhile into_a_file a_service across_a_reconnect two_peers no_peer_yet \
-		a_sink_that_is_full a_sink_of_fixed_size
+		made_writable made_read_only unmapped_and_mapped another_kind files not_files \
+		while_it_writes forked_meanwhile into_a_file a_service across_a_reconnect \
+		two_peers no_peer_yet a_sink_that_is_full a_sink_of_fixed_size
 fi

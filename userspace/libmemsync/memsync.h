@@ -196,7 +196,8 @@ int memsync_info(struct memsync *ms, struct memsync_info **info);
  * @pid: whose memory; 0: the caller's own
  * @pid_start: its start time, from memsync_pid_start(), so that another
  *	process that got the same pid is not taken for it; 0: as it is now
- * @flags: MEMSYNC_REGION_F_PLAINTEXT, and for a source MEMSYNC_REGION_F_FOLLOW, or 0
+ * @flags: MEMSYNC_REGION_F_PLAINTEXT, and for a source MEMSYNC_REGION_F_FOLLOW, with
+ *	which MEMSYNC_REGION_F_FOLLOW_FILES may go, or 0
  * @interval_us: microseconds between passes; 0: the module's default
  * @ranges: the memory, in the order that makes the replica
  * @nr_ranges: at least 1
@@ -205,6 +206,10 @@ int memsync_info(struct memsync *ms, struct memsync_info **info);
  * @nr_peers: entries in @peers and @peer_names
  * @from: who may be the source, for a sink; needed off loopback
  * @nr_from: entries in @from
+ * @left_out: NULL, or asked about each range that cannot be tracked for what it is
+ *	(-EOPNOTSUPP; memsync_error() says why): true: register the others
+ *	without it; false: fail
+ * @arg: for @left_out
  */
 struct memsync_register_opts {
 	size_t size;
@@ -221,6 +226,8 @@ struct memsync_register_opts {
 	size_t nr_peers;
 	const struct memsync_addr *from;
 	size_t nr_from;
+	bool (*left_out)(struct memsync *ms, size_t range, void *arg);
+	void *arg;
 };
 
 /**

@@ -58,6 +58,11 @@ static int add_range(struct memsync *ms, uint32_t id, const struct memsync_range
 	return ms_do(ms, msg);
 }
 
+static int start(struct memsync *ms, uint32_t id)
+{
+	return ms_do(ms, ms_region_msg(ms, MEMSYNC_CMD_REGION_START, 0, id));
+}
+
 int ms_region_populate(struct memsync *ms, uint32_t id, const struct memsync_range *ranges,
 		       size_t nr_ranges)
 {
@@ -69,7 +74,23 @@ int ms_region_populate(struct memsync *ms, uint32_t id, const struct memsync_ran
 		if (err)
 			return err;
 	}
-	return ms_do(ms, ms_region_msg(ms, MEMSYNC_CMD_REGION_START, 0, id));
+	return start(ms, id);
+}
+
+/* The same, but for what the caller can do without. */
+static int populate(struct memsync *ms, uint32_t id, const struct memsync_register_opts *o)
+{
+	size_t i;
+	int err;
+
+	for (i = 0; i < o->nr_ranges; i++) {
+		err = add_range(ms, id, &o->ranges[i]);
+		if (err == -EOPNOTSUPP && o->left_out && o->left_out(ms, i, o->arg))
+			err = 0;
+		if (err)
+			return err;
+	}
+	return start(ms, id);
 }
 
 void ms_region_undo(struct memsync *ms, uint32_t id)
@@ -133,7 +154,7 @@ int memsync_register(struct memsync *ms, const struct memsync_register_opts *o, 
 	err = ms_region_new(ms, &new, &id);
 	if (err)
 		return err;
-	err = ms_region_populate(ms, id, o->ranges, o->nr_ranges);
+	err = populate(ms, id, o);
 	if (!err)
 		err = add_peers(ms, id, o);
 	if (err)

@@ -12,8 +12,19 @@
 #include "shown.h"
 #include "wait.h"
 
+/* The module names the mapping, which is listed with it anyway, and says what it is. */
+static bool left_out(struct memsync *ms, size_t index, void *arg)
+{
+	const char *why = memsync_error(ms), *is = strstr(why, " is ");
+	struct ranges *ranges = arg;
+	struct problem p;
+
+	return ranges->names[index] &&
+	       !ranges_leave_out(ranges, index, is ? is + 4 : why, &p);
+}
+
 static void set_opts(const struct register_args *args, const struct process *process,
-		     const struct ranges *ranges, const char **peer_names,
+		     struct ranges *ranges, const char **peer_names,
 		     struct memsync_register_opts *opts)
 {
 	size_t i;
@@ -27,7 +38,9 @@ static void set_opts(const struct register_args *args, const struct process *pro
 		.pid = process->pid,
 		.pid_start = process->start,
 		.flags = (args->plaintext ? MEMSYNC_REGION_F_PLAINTEXT : 0) |
-			 (args->follow ? MEMSYNC_REGION_F_FOLLOW : 0),
+			 (args->follow ? MEMSYNC_REGION_F_FOLLOW : 0) |
+			 (args->follow && range_args_any_all(&args->ranges) ?
+			  MEMSYNC_REGION_F_FOLLOW_FILES : 0),
 		.interval_us = args->interval_ns / 1000,
 		.ranges = ranges->items,
 		.nr_ranges = ranges->nr,
@@ -36,6 +49,8 @@ static void set_opts(const struct register_args *args, const struct process *pro
 		.nr_peers = args->nr_peers,
 		.from = args->from.items,
 		.nr_from = args->from.nr,
+		.left_out = left_out,
+		.arg = ranges,
 	};
 }
 
@@ -95,7 +110,7 @@ static int print_registered(struct ctl *ctl, uint32_t id, const struct ranges *r
 }
 
 static int run(struct ctl *ctl, const struct register_args *args, const struct process *process,
-	       const struct ranges *ranges)
+	       struct ranges *ranges)
 {
 	const char *peer_names[MAX_PEER_ARGS];
 	struct memsync_events *events = NULL;

@@ -158,9 +158,7 @@ const char *mapping_refusal(const struct mapping *m)
 		return "shadow stack";
 	if (m->shared)
 		return "shared";
-	if (m->inode || *m->name == '/')
-		return "backed by a file";
-	if (!anonymous_name(m->name))
+	if (!m->inode && *m->name != '/' && !anonymous_name(m->name))
 		return "special mapping";
 	return NULL;
 }

@@ -9,13 +9,30 @@
 static int append(struct ranges *ranges, uint64_t start, uint64_t end, struct problem *p)
 {
 	struct memsync_range *items;
+	char **names;
 
 	items = reallocarray(ranges->items, ranges->nr + 1, sizeof(*items));
-	if (!items)
+	if (items)
+		ranges->items = items;
+	names = reallocarray(ranges->names, ranges->nr + 1, sizeof(*names));
+	if (names)
+		ranges->names = names;
+	if (!items || !names)
 		return problem(p, "out of memory");
-	ranges->items = items;
+	names[ranges->nr] = NULL;
 	items[ranges->nr++] = (struct memsync_range){ .start = start, .end = end };
 	return 0;
+}
+
+/* One that the module may refuse stays by itself. */
+static int append_optional(struct ranges *ranges, const struct mapping *m, struct problem *p)
+{
+	int err = append(ranges, m->start, m->end, p);
+
+	if (err)
+		return err;
+	ranges->names[ranges->nr - 1] = strdup(m->name);
+	return ranges->names[ranges->nr - 1] ? 0 : problem(p, "out of memory");
 }
 
 /* Mappings of one keyword that touch become one range: how often the kernel
@@ -26,27 +43,35 @@ static int append_merged(struct ranges *ranges, size_t first, const struct mappi
 {
 	struct memsync_range *last = ranges->nr > first ? &ranges->items[ranges->nr - 1] : NULL;
 
-	if (!last || last->end != m->start)
+	if (!last || last->end != m->start || ranges->names[ranges->nr - 1])
 		return append(ranges, m->start, m->end, p);
 	last->end = m->end;
 	return 0;
 }
 
-static int leave_out(struct ranges *ranges, const struct mapping *m, const char *why,
-		     struct problem *p)
+static int leave_out(struct ranges *ranges, uint64_t start, uint64_t end, const char *name,
+		     const char *why, struct problem *p)
 {
+	struct left_out out = { start, end, strdup(name), strdup(why) };
 	struct left_out *items;
-	char *name = strdup(m->name);
 
 	items = reallocarray(ranges->left_out, ranges->nr_left_out + 1, sizeof(*items));
 	if (items)
 		ranges->left_out = items;
-	if (!items || !name) {
-		free(name);
+	if (!items || !out.name || !out.why) {
+		free(out.name);
+		free(out.why);
 		return problem(p, "out of memory");
 	}
-	items[ranges->nr_left_out++] = (struct left_out){ m->start, m->end, name, why };
+	items[ranges->nr_left_out++] = out;
 	return 0;
+}
+
+int ranges_leave_out(struct ranges *ranges, size_t index, const char *why, struct problem *p)
+{
+	const struct memsync_range *r = &ranges->items[index];
+
+	return leave_out(ranges, r->start, r->end, ranges->names[index], why, p);
 }
 
 static int expand_writable(const struct maps *maps, bool anon, struct ranges *ranges,
@@ -62,7 +87,9 @@ static int expand_writable(const struct maps *maps, bool anon, struct ranges *ra
 		if (!m->writable || (anon && !mapping_anonymous(m)))
 			continue;
 		if (why)
-			err = leave_out(ranges, m, why, p);
+			err = leave_out(ranges, m->start, m->end, m->name, why, p);
+		else if (!mapping_anonymous(m))
+			err = append_optional(ranges, m, p);
 		else
 			err = append_merged(ranges, first, m, p);
 	}
@@ -195,9 +222,14 @@ void ranges_free(struct ranges *ranges)
 {
 	size_t i;
 
-	for (i = 0; i < ranges->nr_left_out; i++)
+	for (i = 0; i < ranges->nr_left_out; i++) {
 		free(ranges->left_out[i].name);
+		free(ranges->left_out[i].why);
+	}
+	for (i = 0; i < ranges->nr; i++)
+		free(ranges->names[i]);
 	free(ranges->left_out);
+	free(ranges->names);
 	free(ranges->items);
 	memset(ranges, 0, sizeof(*ranges));
 }

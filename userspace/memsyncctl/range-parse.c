@@ -207,12 +207,22 @@ void range_args_free(struct range_args *args)
 	memset(args, 0, sizeof(*args));
 }
 
-bool range_args_any_sort(const struct range_args *args)
+static bool any_of(const struct range_args *args, enum range_kind kind)
 {
 	size_t i;
 
 	for (i = 0; i < args->nr; i++)
-		if (args->items[i].kind == RANGE_ANON || args->items[i].kind == RANGE_ALL)
+		if (args->items[i].kind == kind)
 			return true;
 	return false;
+}
+
+bool range_args_any_sort(const struct range_args *args)
+{
+	return any_of(args, RANGE_ANON) || any_of(args, RANGE_ALL);
+}
+
+bool range_args_any_all(const struct range_args *args)
+{
+	return any_of(args, RANGE_ALL);
 }

@@ -16,12 +16,16 @@ struct left_out {
 	uint64_t start;
 	uint64_t end;
 	char *name;
-	const char *why;
+	char *why;
 };
 
-/* What one or more --addr options come to. */
+/*
+ * What one or more --addr options come to. Where @names has one, the range is a
+ * mapping that need not be taken: whether it can be is for the module to say.
+ */
 struct ranges {
 	struct memsync_range *items;
+	char **names;
 	size_t nr;
 	struct left_out *left_out;
 	size_t nr_left_out;
@@ -59,11 +63,15 @@ void range_args_free(struct range_args *args);
  * process maps later may belong to it.
  */
 bool range_args_any_sort(const struct range_args *args);
+/* Is `all`? */
+bool range_args_any_all(const struct range_args *args);
 
 /* range-expand.c. 0, or -1 with a problem; @ranges is to be freed in any case. */
 int ranges_expand(const struct range_args *args, const struct maps *maps, struct ranges *ranges,
 		  struct problem *p);
 void ranges_free(struct ranges *ranges);
+/* Notes that item @index, which need not be taken, is not. 0, or -1 with a problem. */
+int ranges_leave_out(struct ranges *ranges, size_t index, const char *why, struct problem *p);
 uint64_t ranges_size(const struct ranges *ranges);
 
 #endif /* _CTL_RANGE_H */

@@ -78,7 +78,8 @@ static void test_list(void)
 	CHECK(args.items[0].kind == RANGE_NAMED && !strcmp(args.items[0].name, "[heap]"), "a name");
 	CHECK_SAME(args.items[1].name, "/a,b\\c", "a path with a comma and a backslash");
 	CHECK(args.items[2].kind == RANGE_ANON && args.items[3].kind == RANGE_ALL, "keywords");
-	CHECK(range_args_any_sort(&args), "for which flags are needed");
+	CHECK(range_args_any_sort(&args) && range_args_any_all(&args),
+	      "for which flags are needed");
 	CHECK(!range_args_parse("0x5000-0x6000", &args, &p) && args.nr == 6, "a second list");
 	range_args_free(&args);
 	range_args_parse("[heap]", &args, &p);
@@ -141,8 +142,13 @@ static void test_expand(void)
 	CHECK_SAME(ranges.left_out[0].why, "armed with userfaultfd", "for this reason");
 	CHECK(ranges_size(&ranges) == 0x4000, "and has this size");
 	ranges_free(&ranges);
-	CHECK(!expand("all", &ranges) && ranges.nr == 2 && ranges.nr_left_out == 4,
-	      "all leaves out files and shared memory");
+	CHECK(!expand("all", &ranges) && ranges.nr == 4 && ranges.nr_left_out == 2,
+	      "all leaves out shared memory");
+	CHECK(range_is(&ranges, 1, 0x30000, 0x31000, 0x3000) && !ranges.names[0] &&
+	      !strcmp(ranges.names[1], "/lib/x.so"), "and files if the module says so");
+	CHECK(!ranges_leave_out(&ranges, 1, "far away", &p) && ranges.nr_left_out == 3 &&
+	      !strcmp(ranges.left_out[2].name, "/lib/x.so") &&
+	      !strcmp(ranges.left_out[2].why, "far away"), "which is listed, too");
 	ranges_free(&ranges);
 	CHECK(!expand("[stack],[heap]", &ranges) && range_is(&ranges, 0, 0x60000, 0x61000, 0) &&
 	      range_is(&ranges, 1, 0x10000, 0x12000, 0x1000), "names in the order given");

@@ -111,7 +111,7 @@ static void test_bare(void)
 
 static void test_left_out(void)
 {
-	struct left_out out = { 0x1000, 0x2000, (char *)"/lib/x", "shared" };
+	struct left_out out = { 0x1000, 0x2000, (char *)"/lib/x", (char *)"shared" };
 	struct ranges all = { .left_out = &out, .nr_left_out = 1 };
 	struct json_object *array = left_out_json(&all), *obj;
 
