@@ -106,7 +106,7 @@ static struct memsync_backing look_at(const struct vm_area_struct *vma)
 	struct timespec64 now;
 
 	ktime_get_coarse_real_ts64(&now);
-	smp_rmb();
+	smp_rmb();	/* pairs with the one of a writer who is counted */
 	b.changed = inode_get_ctime(inode);
 	b.size = i_size_read(inode);
 	smp_rmb();	/* pairs with the barrier of a writer who closes */

@@ -289,7 +289,8 @@ static int fetch_elsewhere(struct memsync_walk *w)
 			ret = err;
 	}
 	if (ret == -EFAULT || ret == -EHWPOISON) {
-		memsync_track_ended(w->track, "a page of it cannot be read (memory, swap or file error)");
+		memsync_track_ended(w->track,
+				    "a page of it cannot be read (memory, swap or file error)");
 		return -EOPNOTSUPP;
 	}
 	return ret;

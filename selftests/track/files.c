@@ -37,16 +37,16 @@ FIXTURE_VARIANT(files) {
 };
 
 FIXTURE_VARIANT_ADD(files, tmpfs) {
-	.mount = "mount -t tmpfs tmpfs " DIR,
+	.mount = "mount -t tmpfs none " DIR,
 };
 
 /* Whole huge pages of the file are mapped, read-only. */
 FIXTURE_VARIANT_ADD(files, tmpfs_huge) {
-	.mount = "mount -t tmpfs -o huge=always tmpfs " DIR,
+	.mount = "mount -t tmpfs -o huge=always none " DIR,
 };
 
 #define MOUNT_EXT4(options)							\
-	"mount -t tmpfs tmpfs " DIR " && truncate -s 24M " DIR "/disk && "		\
+	"mount -t tmpfs none " DIR " && truncate -s 24M " DIR "/disk && "		\
 	"mkfs.ext4 -q " options " -E lazy_itable_init=1 -O ^has_journal " DIR "/disk && " \
 	"modprobe -q loop; loop=$(losetup -f --show " DIR "/disk) && "			\
 	"mount $loop " DIR " && losetup -d $loop"
