@@ -166,10 +166,16 @@ kretprobe()
 
 bpf()
 {
+	local probe=kprobe tracer
+
 	command -v bpftrace >/dev/null || skip "no bpftrace here"
+	# A trampoline of its own at the function's entry, where the kernel has its types
+	[ ! -e /sys/kernel/btf/vmlinux ] || probe=kfunc
 	start
-	background '' bpftrace -e "kfunc:$fn { @ = count(); }" >"$tmp/bpf" 2>&1
-	wait_for grep -q Attaching "$tmp/bpf"
+	background '' bpftrace -e "$probe:$fn { @ = count(); }" >"$tmp/bpf" 2>&1
+	tracer=$!
+	wait_for eval "grep -q Attaching $tmp/bpf || ! kill -0 $tracer"
+	kill -0 "$tracer" || fail "bpftrace: $(cat "$tmp/bpf")"
 	busy
 }
 
