@@ -24,14 +24,14 @@ followed()
 }
 
 # mapped PID: START END of the private anonymous mappings that hold pages, and of those of
-# files in /tmp where files are followed
+# files that the victim made where files are followed
 mapped()
 {
 	awk -v kind="$followed_kind" '
 		/^[0-9a-f]+-[0-9a-f]+ / {
 			split($1, at, "-")
 			private = $2 ~ /^r..p/ && $5 == 0 && $6 !~ /^\[v/
-			file = kind == "all" && $2 ~ /^rw.p/ && $6 ~ /^\/tmp\//
+			file = kind == "all" && $2 ~ /^rw.p/ && $6 ~ /^\/tmp\/victim\./
 		}
 		/^Anonymous:/ && (file || private && $2 > 0) { print "0x" at[1], "0x" at[2] }' \
 		"/proc/$1/smaps"
