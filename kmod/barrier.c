@@ -148,8 +148,9 @@ void memsync_barriers_check(struct memsync_region *region)
 
 	mutex_lock(&region->lock);
 	if (!reached_by_all(region, &id, &time)) {
+		hlist_move_list(&region->barriers, &done);
 		mutex_unlock(&region->lock);
-		memsync_barriers_fail(region, -ENOTCONN, "the region has no peer any more");
+		report(region, &done, -ENOTCONN, "the region has no peer any more");
 		return;
 	}
 	if (id > region->barrier_id) {
@@ -174,6 +175,17 @@ void memsync_barriers_fail(struct memsync_region *region, int err, const char *r
 	hlist_move_list(&region->barriers, &done);
 	mutex_unlock(&region->lock);
 	report(region, &done, err, reason);
+}
+
+void memsync_barriers_pause(struct memsync_region *region)
+{
+	HLIST_HEAD(done);
+
+	mutex_lock(&region->lock);
+	if (memsync_region_paused(region))
+		hlist_move_list(&region->barriers, &done);
+	mutex_unlock(&region->lock);
+	report(region, &done, -ECANCELED, "paused");
 }
 
 void memsync_barrier_reached(struct memsync_peer *peer, u64 id, u64 time)

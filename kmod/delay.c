@@ -16,6 +16,7 @@ module_param_named(delay_taken, delays[MEMSYNC_DELAY_TAKEN], uint, 0600);
 module_param_named(delay_protected, delays[MEMSYNC_DELAY_PROTECTED], uint, 0600);
 module_param_named(delay_found, delays[MEMSYNC_DELAY_FOUND], uint, 0600);
 module_param_named(delay_grow, delays[MEMSYNC_DELAY_GROW], uint, 0600);
+module_param_named(delay_paused, delays[MEMSYNC_DELAY_PAUSED], uint, 0600);
 
 /* Any context: it does not sleep. */
 void memsync_delay(enum memsync_delay point)

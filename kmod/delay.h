@@ -15,6 +15,7 @@ enum memsync_delay {
 	MEMSYNC_DELAY_PROTECTED,	/* harvest: protected, not flushed yet */
 	MEMSYNC_DELAY_FOUND,		/* harvest: done, content not read yet */
 	MEMSYNC_DELAY_GROW,		/* track: replaced, marks not taken over yet */
+	MEMSYNC_DELAY_PAUSED,		/* peer: seen to be paused, barriers not given up yet */
 
 	MEMSYNC_DELAYS
 };

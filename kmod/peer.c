@@ -14,6 +14,7 @@
 #include <linux/ktime.h>
 #include <linux/random.h>
 #include <linux/slab.h>
+#include "delay.h"
 #include "peer.h"
 
 #define HANDSHAKE	(40 * HZ)	/* the sink's owner may have to be asked */
@@ -321,9 +322,9 @@ static int idle(struct memsync_peer *peer, ktime_t wait)
 	bool was_dirty = READ_ONCE(peer->dirtied);
 
 	if (memsync_region_paused(peer->region)) {
-		memsync_barriers_fail(peer->region, -ECANCELED, "paused");
-		if (READ_ONCE(peer->verify) == MEMSYNC_VERIFY_ASKED)
-			memsync_verify_fail(peer, -ECANCELED, "paused");
+		memsync_delay(MEMSYNC_DELAY_PAUSED);
+		memsync_barriers_pause(peer->region);
+		memsync_verify_pause(peer);
 	}
 	wait_event_interruptible_hrtimeout(peer->thread.wq, idle_over(peer, was_dirty), wait);
 	return memsync_tcp_keep_alive(&peer->tcp);
@@ -413,7 +414,7 @@ static void back_off(struct memsync_peer *peer)
 	delay += get_random_u32() % (delay / 4 + 1);
 	peer->tries++;
 	if (memsync_region_paused(peer->region))
-		memsync_barriers_fail(peer->region, -ECANCELED, "paused");
+		memsync_barriers_pause(peer->region);
 	wait_event_interruptible_timeout(peer->thread.wq,
 					 memsync_thread_stopping(&peer->thread), delay);
 }

@@ -143,6 +143,11 @@ void memsync_barrier_reached(struct memsync_peer *peer, u64 id, u64 time);
 void memsync_barriers_check(struct memsync_region *region);
 /* Gives up all. Without region->lock. */
 void memsync_barriers_fail(struct memsync_region *region, int err, const char *reason);
+/*
+ * Gives up those from before the region was paused, if it still is: none can be started
+ * until it goes on. Without region->lock.
+ */
+void memsync_barriers_pause(struct memsync_region *region);
 
 /* ---- verify.c: the source's part ---- */
 
@@ -152,5 +157,7 @@ void memsync_verify_replied(struct memsync_peer *peer,
 			    const struct memsync_wire_digest_reply *reply);
 /* The peer cannot answer any more. Without region->lock. */
 void memsync_verify_fail(struct memsync_peer *peer, int err, const char *reason);
+/* The same as memsync_barriers_pause() for a comparison that this peer has not begun. */
+void memsync_verify_pause(struct memsync_peer *peer);
 
 #endif /* _MEMSYNC_PEER_H */

@@ -85,17 +85,36 @@ static void report(struct memsync_region *region, struct memsync_verify_run *run
 	kfree(run);
 }
 
+static struct memsync_verify_run *give_up(struct memsync_peer *peer, int err,
+					  const char *reason)
+{
+	struct memsync_verify_run *run = peer->region->verify;
+
+	run->result.err = err;
+	strscpy(run->reason, reason, sizeof(run->reason));
+	return peer_done(peer);
+}
+
 void memsync_verify_fail(struct memsync_peer *peer, int err, const char *reason)
 {
 	struct memsync_region *region = peer->region;
 	struct memsync_verify_run *run = NULL;
 
 	mutex_lock(&region->lock);
-	if (peer->verify != MEMSYNC_VERIFY_NONE) {
-		region->verify->result.err = err;
-		strscpy(region->verify->reason, reason, sizeof(region->verify->reason));
-		run = peer_done(peer);
-	}
+	if (peer->verify != MEMSYNC_VERIFY_NONE)
+		run = give_up(peer, err, reason);
+	mutex_unlock(&region->lock);
+	report(region, run);
+}
+
+void memsync_verify_pause(struct memsync_peer *peer)
+{
+	struct memsync_region *region = peer->region;
+	struct memsync_verify_run *run = NULL;
+
+	mutex_lock(&region->lock);
+	if (memsync_region_paused(region) && peer->verify == MEMSYNC_VERIFY_ASKED)
+		run = give_up(peer, -ECANCELED, "paused");
 	mutex_unlock(&region->lock);
 	report(region, run);
 }
