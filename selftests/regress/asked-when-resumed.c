@@ -8,7 +8,7 @@
 
 TEST(asked_when_resumed)
 {
-	unsigned int round, rounds = sized(600, 150);
+	unsigned int round, rounds = sized(600, 40);
 	unsigned char *area = memory_new(MIB);
 	struct memsync *ms;
 	struct pair pair;
@@ -20,12 +20,12 @@ TEST(asked_when_resumed)
 	ASSERT_OK(pair_sync(&pair));
 	/* A debug build waits where it hurt. */
 	if (!access(DELAY, F_OK))
-		ASSERT_EQ(0, file_put(DELAY, "2000"));
+		ASSERT_EQ(0, file_put(DELAY, "50000"));
 	for (round = 0; round < rounds; round++) {
 		ASSERT_EQ(0, memsync_pause(ms, pair.source));
-		/* From together to well apart */
-		usleep(round % 30 * 10);
+		/* Which the peer's thread wakes up for, to find the region paused */
 		area[round % 200 * PAGE]++;
+		usleep(round % 30 * 20);
 		ASSERT_EQ(0, memsync_resume(ms, pair.source));
 		ASSERT_OK(pair_sync(&pair));
 	}
