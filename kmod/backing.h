@@ -46,6 +46,12 @@ struct memsync_backings {
  */
 static inline bool memsync_vma_has_backing(const struct vm_area_struct *vma)
 {
+	return !vma_is_anonymous((struct vm_area_struct *)vma) && !(vma->vm_flags & VM_SHARED);
+}
+
+/* That of a file or of a shared object. */
+static inline bool memsync_vma_is_of_file(const struct vm_area_struct *vma)
+{
 	return !vma_is_anonymous((struct vm_area_struct *)vma);
 }
 

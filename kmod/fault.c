@@ -17,8 +17,10 @@
 #include "fault.h"
 #include "hook.h"
 #include "mm.h"
+#include "shared.h"
 #include "symbol.h"
 #include "track_internal.h"
+#include "view.h"
 
 static vm_fault_t unhooked(struct vm_area_struct *vma, unsigned long addr, unsigned int flags,
 			   struct pt_regs *regs)
@@ -52,7 +54,7 @@ static vm_fault_t watched_fault(struct memsync_mm *m, struct vm_area_struct *vma
 {
 	bool strays = READ_ONCE(m->nr_follow) && flags & FAULT_FLAG_WRITE &&
 		      !memsync_vma_refusal(vma);
-	bool in_file = strays && memsync_vma_has_backing(vma);
+	bool in_file = strays && memsync_vma_is_of_file(vma);
 	bool done = false;
 	vm_fault_t ret;
 
@@ -81,6 +83,30 @@ static vm_fault_t watched_fault(struct memsync_mm *m, struct vm_area_struct *vma
 	return ret;
 }
 
+/* What the mapping shows may be watched in other processes, too. */
+static vm_fault_t shared_fault(struct memsync_mm *m, struct vm_area_struct *vma,
+			       unsigned long addr, unsigned int flags, struct pt_regs *regs)
+{
+	struct memsync_span span;
+	vm_fault_t ret;
+
+	memsync_shared_begin(&span, vma, addr, flags);
+	if (m)
+		ret = watched_fault(m, vma, addr, flags, regs);
+	else
+		ret = static_call(memsync_handle_mm_fault)(vma, addr, flags, regs);
+	memsync_shared_end(&span);
+	return ret;
+}
+
+static bool write_fast(struct memsync_mm *m, struct vm_area_struct *vma, unsigned long addr,
+		       unsigned int flags, struct pt_regs *regs)
+{
+	if (memsync_view_may_see_vma(vma))
+		return memsync_shared_write_fast(m, vma, addr, flags, regs);
+	return likely(m) && memsync_track_write_fast(m, vma, addr, flags, regs);
+}
+
 /*
  * The count is up from before the first hint until after the last, so that a
  * harvest in between keeps what it takes. @vma may be gone once the handler has
@@ -95,7 +121,7 @@ vm_fault_t memsync_fault_handle(struct vm_area_struct *vma, unsigned long addr,
 
 	rcu_read_lock();
 	m = memsync_mm_find(vma->vm_mm);
-	if (likely(m) && memsync_track_write_fast(m, vma, addr, flags, regs)) {
+	if (write_fast(m, vma, addr, flags, regs)) {
 		rcu_read_unlock();
 		return 0;
 	}
@@ -104,7 +130,9 @@ vm_fault_t memsync_fault_handle(struct vm_area_struct *vma, unsigned long addr,
 	smp_mb__after_atomic();		/* pairs with the taking, see memsync_mm_unsettled() */
 	rcu_read_unlock();
 
-	if (likely(m))
+	if (memsync_view_may_see_vma(vma))
+		ret = shared_fault(m, vma, addr, flags, regs);
+	else if (likely(m))
 		ret = watched_fault(m, vma, addr, flags, regs);
 	else
 		ret = static_call(memsync_handle_mm_fault)(vma, addr, flags, regs);

@@ -24,7 +24,7 @@ static bool is_adoptable(const struct memsync_region *region, const struct vm_ar
 {
 	if (memsync_vma_refusal(vma))
 		return false;
-	if (!memsync_vma_has_backing(vma))
+	if (!memsync_vma_is_of_file(vma))
 		return true;
 	return region->flags & MEMSYNC_REGION_F_FOLLOW_FILES &&
 	       (vma->anon_vma || vma->vm_flags & VM_WRITE);
@@ -105,7 +105,7 @@ static int follow_vma(struct memsync_region *region, const struct vm_area_struct
  */
 static bool has_content(const struct vm_area_struct *vma)
 {
-	return vma->anon_vma || memsync_vma_has_backing(vma);
+	return vma->anon_vma || memsync_vma_is_of_file(vma);
 }
 
 static int follow_all(struct memsync_region *region, struct mm_struct *mm)

@@ -10,6 +10,7 @@
 #include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
 #include "delay.h"
+#include "object.h"
 #include "tlb.h"
 #include "walk.h"
 
@@ -36,15 +37,20 @@ static void wake_others(struct memsync_walk *w)
 	rcu_read_unlock();
 }
 
-/* Hints that a fault or a notifier range under way may still turn into a change stay. */
-static void keep_unsettled(struct memsync_walk *w)
+/* What was taken of this block stays for the next walk, too. */
+void memsync_walk_keep(struct memsync_walk *w)
 {
-	if (!memsync_mm_unsettled(w->track->m, w->addr))
-		return;
 	if (w->taken.words)
 		memsync_dirty_bitmap(&w->track->dirty, w->index, w->taken.dirty);
 	if (w->taken.look)
 		memsync_dirty_look(&w->track->dirty, w->index);
+}
+
+/* Hints that a fault or a notifier range under way may still turn into a change stay. */
+static void keep_unsettled(struct memsync_walk *w)
+{
+	if (memsync_mm_unsettled(w->track->m, w->addr))
+		memsync_walk_keep(w);
 }
 
 static bool take_block(struct memsync_walk *w, unsigned long index)
@@ -82,22 +88,22 @@ static unsigned long visit_blocks(struct memsync_walk *w, unsigned long next)
 		if (cost >= HOLD || w->h->nr + MEMSYNC_BLOCK_PAGES > MEMSYNC_HARVEST_PIECES)
 			break;
 		cost += visit_block(w, next);
-		if (unlikely(w->err))
+		if (unlikely(w->err || w->full))
 			break;
 	}
 	return next;
 }
 
-/* A folio of one page spares the sum over its pages. */
+/* An anonymous folio of one page spares the sum over its pages. */
 static int expected_refs(struct folio *folio)
 {
-	if (likely(!folio_test_large(folio)))
+	if (likely(!folio_test_large(folio) && folio_test_anon(folio)))
 		return folio_mapcount(folio) + folio_test_swapcache(folio);
 	return folio_expected_ref_count(folio);
 }
 
 /* References beyond mappings and caches, and beyond @own: somebody may write with no fault. */
-static bool has_excess_refs(struct folio *folio, unsigned int own)
+bool memsync_folio_has_excess(struct folio *folio, unsigned int own)
 {
 	int before = folio_ref_count(folio), expected, after;
 
@@ -111,8 +117,7 @@ static bool has_excess_refs(struct folio *folio, unsigned int own)
 
 static bool same_folio(const struct memsync_piece *piece, const struct folio *folio)
 {
-	return piece->page && piece->page != MEMSYNC_PAGE_ELSEWHERE &&
-	       page_folio(piece->page) == folio;
+	return memsync_piece_has_page(piece) && page_folio(piece->page) == folio;
 }
 
 /* What may be written through a reference stays dirty. */
@@ -124,7 +129,7 @@ static void keep_excess(struct memsync_walk *w)
 		struct memsync_piece *first = piece++;
 		struct folio *folio;
 
-		if (!first->page || first->page == MEMSYNC_PAGE_ELSEWHERE)
+		if (!memsync_piece_has_page(first))
 			continue;
 		folio = page_folio(first->page);
 		/* Ours and one more: that of the mapping, if the page is the process's still. */
@@ -132,11 +137,27 @@ static void keep_excess(struct memsync_walk *w)
 			continue;
 		while (folio_test_large(folio) && piece < end && same_folio(piece, folio))
 			piece++;
-		if (!folio_test_anon(folio) || !has_excess_refs(folio, piece - first))
+		if (!folio_test_anon(folio) || !memsync_folio_has_excess(folio, piece - first))
 			continue;
 		for (; first < piece; first++)
 			memsync_track_mark(w->track, first->offset, 1);
 	}
+}
+
+/* Returns what speaks against it now, or NULL. */
+static const char *recheck_object(struct memsync_walk *w, const struct vm_area_struct *vma)
+{
+	const struct vm_area_struct *last = w->last_object;
+
+	if (last == vma)	/* two ranges in one mapping */
+		return NULL;
+	w->last_object = vma;
+	w->object_size += vma->vm_end - vma->vm_start;
+	if (!memsync_view_covers(w->track, vma, vma->vm_start, vma->vm_end))
+		w->stale = true;
+	if (last && last->vm_file->f_mapping == vma->vm_file->f_mapping)
+		return NULL;
+	return memsync_object_recheck(vma);
 }
 
 /* Returns 1 for a mapping that can still be tracked, 0 for one that is left out. */
@@ -146,6 +167,8 @@ static int recheck_vma(struct memsync_walk *w, const struct vm_area_struct *vma,
 	const char *why = memsync_vma_refusal(vma);
 	int err = 0;
 
+	if (!why && memsync_vma_is_object(vma))
+		why = recheck_object(w, vma);
 	if (why && memsync_track_leaves_out(w->track, vma))
 		return 0;
 	if (why) {
@@ -182,6 +205,8 @@ static int recheck_vmas(struct memsync_walk *w)
 	bool any = false;
 	int ret;
 
+	w->last_object = NULL;
+	w->object_size = 0;
 	for (; r < end; r++) {
 		ret = recheck_range(w, r, &seen);
 		if (ret < 0) {
@@ -191,6 +216,11 @@ static int recheck_vmas(struct memsync_walk *w)
 		any |= ret;
 	}
 	memsync_backing_checked(w->track, &seen);
+	/* All that is mapped is in a view. Is all that is in one mapped? */
+	if (w->object_size != memsync_view_size(w->track))
+		w->stale = true;
+	if (w->updated)		/* what has changed since then came after the beginning */
+		w->stale = false;
 	if (any)
 		return 0;
 	memsync_track_ended(w->track, "all of its memory was unmapped");
@@ -212,7 +242,7 @@ static int walk_locked(struct memsync_walk *w, unsigned long *next)
 {
 	int err = *next ? 0 : begin_walk(w);
 
-	if (err)
+	if (err || w->stale)
 		return err;
 	w->pmds = NULL;
 	w->alone = list_is_singular(&w->track->m->tracks);
@@ -319,14 +349,33 @@ static int check_stable(struct memsync_walk *w)
 	return -ESRCH;
 }
 
+/* What the process shares with others is not what it was: looked at anew, the walk begins. */
+static int update_views(struct memsync_walk *w)
+{
+	int err = memsync_view_update(w->track);
+
+	w->stale = false;
+	w->updated = true;
+	if (!err || err == -ENOMEM || err == -EINTR)
+		return err;
+	memsync_track_ended(w->track, "memory that it shares can no longer be watched");
+	return -EOPNOTSUPP;
+}
+
 static int harvest(struct memsync_walk *w, unsigned long *next, bool fetch)
 {
 	int err = do_walk(w, next);
 
+	if (!err && w->stale)
+		err = update_views(w) ?: do_walk(w, next);
+	if (!err)
+		err = memsync_settle(w, fetch);
 	if (!err && fetch)
 		err = fetch_elsewhere(w);
 	if (!err)
 		err = check_stable(w);
+	memsync_settle_end(w);
+	w->full = false;
 	if (err)
 		give_back(w);
 	else
@@ -379,7 +428,7 @@ void memsync_harvest_put(struct memsync_harvest *h)
 	unsigned int i;
 
 	for (i = 0; i < h->nr; i++)
-		if (h->pieces[i].page && h->pieces[i].page != MEMSYNC_PAGE_ELSEWHERE)
+		if (memsync_piece_has_page(&h->pieces[i]))
 			put_page(h->pieces[i].page);
 	h->nr = 0;
 }

@@ -262,7 +262,7 @@ static void wake_all(struct memsync_mm *m)
 }
 
 /* As mm_account_fault() would; the memcg's and perf's counts are out of a module's reach. */
-static void account_fault(void)
+void memsync_track_account_fault(void)
 {
 	__set_current_state(TASK_RUNNING);
 	count_vm_event(PGFAULT);
@@ -315,10 +315,10 @@ bool memsync_track_write_fast(struct memsync_mm *m, struct vm_area_struct *vma,
 	}
 	memsync_pgwalk_unlock(&ptes);
 	if (done) {
-		account_fault();
+		memsync_track_account_fault();
 		wake_all(m);
 		if (unlikely(READ_ONCE(m->nr_follow)))
-			memsync_track_stray(m, addr, addr + 1, memsync_vma_has_backing(vma));
+			memsync_track_stray(m, addr, addr + 1, memsync_vma_is_of_file(vma));
 		trace_memsync_tracked_write(m->mm, addr, true);
 	}
 	return done;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The hook: one ftrace_ops at the entries of a few functions, of which
- * handle_mm_fault() is the one that counts. Where a process may be watched, the
- * call is sent through a function of ours.
+ * handle_mm_fault() is the one that counts. Where a process may be watched, or what
+ * others share with it, the call is sent through a function of ours. Two more are
+ * there while shared memory is watched.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -17,6 +18,8 @@
 #include "fault.h"
 #include "hook.h"
 #include "mm.h"
+#include "shared.h"
+#include "view.h"
 
 #define WAIT_MS		20
 #define COMPLAIN_MS	5000
@@ -38,7 +41,8 @@ static void notrace hook(unsigned long ip, unsigned long parent_ip, struct ftrac
 		return;
 	}
 	vma = (void *)ftrace_regs_get_argument(fregs, 0);
-	if (likely(!READ_ONCE(memsync_mm_bucket(vma->vm_mm)->first)))
+	if (likely(!READ_ONCE(memsync_mm_bucket(vma->vm_mm)->first)) &&
+	    !memsync_view_may_see_vma(vma))
 		return;
 	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)memsync_fault_handle);
 }
@@ -48,6 +52,32 @@ static struct ftrace_ops hook_ops = {
 	.func	= hook,
 	.flags	= FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
 };
+
+static void notrace told(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			 struct ftrace_regs *fregs)
+{
+	memsync_shared_told(ip, fregs);
+}
+
+static void notrace wrap(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			 struct ftrace_regs *fregs)
+{
+	memsync_shared_wrap(ip, fregs);
+}
+
+/* For shared memory, while there is some in a region. */
+static struct ftrace_ops told_ops = {
+	.func	= told,
+	.flags	= FTRACE_OPS_FL_PERMANENT,
+};
+
+static struct ftrace_ops wrap_ops = {
+	.func	= wrap,
+	.flags	= FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
+};
+
+static unsigned int sharers;		/* under memsync_mm_mutex */
+static bool has_shared;
 
 static const char *failure(int err)
 {
@@ -69,6 +99,21 @@ static void stay(void)
 	__module_get(THIS_MODULE);
 }
 
+static int hook_one(struct ftrace_ops *ops)
+{
+	int err = dead ? -ENODEV : register_ftrace_function(ops);
+
+	if (err && !dead && ops->flags & FTRACE_OPS_FL_ENABLED)
+		stay();
+	return err;
+}
+
+static void unhook_one(struct ftrace_ops *ops)
+{
+	if (unregister_ftrace_function(ops) && !dead)
+		stay();
+}
+
 /**
  * memsync_hook_get - see page faults
  * @extack: told what stands in the way
@@ -84,13 +129,11 @@ int memsync_hook_get(struct netlink_ext_ack *extack)
 		users++;
 		return 0;
 	}
-	err = dead ? -ENODEV : register_ftrace_function(&hook_ops);
+	err = hook_one(&hook_ops);
 	if (!err) {
 		WRITE_ONCE(users, 1);
 		return 0;
 	}
-	if (!dead && hook_ops.flags & FTRACE_OPS_FL_ENABLED)
-		stay();
 	NL_SET_ERR_MSG_FMT(extack, "%s", failure(err));
 	return err;
 }
@@ -103,8 +146,46 @@ void memsync_hook_put(void)
 		return;
 	}
 	WRITE_ONCE(users, 0);
-	if (unregister_ftrace_function(&hook_ops))
-		stay();
+	unhook_one(&hook_ops);
+}
+
+/**
+ * memsync_hook_get_shared - see what else changes shared memory
+ *
+ * Counted. Context: process, memsync_mm_mutex held. Return: 0 or -errno.
+ */
+int memsync_hook_get_shared(void)
+{
+	int err;
+
+	lockdep_assert_held(&memsync_mm_mutex);
+	if (sharers) {
+		sharers++;
+		return 0;
+	}
+	err = hook_one(&told_ops);
+	if (err)
+		return err;
+	err = hook_one(&wrap_ops);
+	if (err)
+		unhook_one(&told_ops);
+	else
+		sharers = 1;
+	return err;
+}
+
+void memsync_hook_put_shared(void)
+{
+	lockdep_assert_held(&memsync_mm_mutex);
+	if (--sharers)
+		return;
+	unhook_one(&wrap_ops);
+	unhook_one(&told_ops);
+}
+
+bool memsync_hook_has_shared(void)
+{
+	return has_shared;
 }
 
 enum memsync_hook_state memsync_hook_state(void)
@@ -112,6 +193,19 @@ enum memsync_hook_state memsync_hook_state(void)
 	if (READ_ONCE(dead))
 		return MEMSYNC_HOOK_DEAD;
 	return READ_ONCE(users) ? MEMSYNC_HOOK_ACTIVE : MEMSYNC_HOOK_OFF;
+}
+
+/* Where something of it is missing, shared memory is refused. */
+static void find_shared(void)
+{
+	unsigned long tellers[MEMSYNC_SHARED_TELLERS], wrapped[MEMSYNC_SHARED_WRAPPED];
+
+	if (memsync_shared_find(tellers, wrapped))
+		return;
+	has_shared = !ftrace_set_filter_ips(&told_ops, tellers, ARRAY_SIZE(tellers), 0, 0) &&
+		     !ftrace_set_filter_ips(&wrap_ops, wrapped, ARRAY_SIZE(wrapped), 0, 0);
+	if (!has_shared)
+		pr_info("ftrace does not hook what changes shared memory: that is refused\n");
 }
 
 /**
@@ -134,6 +228,8 @@ int memsync_hook_init(void)
 	err = ftrace_set_filter_ips(&hook_ops, sites, ARRAY_SIZE(sites), 0, 0);
 	if (err)
 		pr_err("ftrace does not hook what must be hooked in this kernel (error %d)\n", err);
+	else
+		find_shared();
 	return err;
 }
 
@@ -158,4 +254,6 @@ void memsync_hook_exit(void)
 	}
 	synchronize_rcu_tasks();
 	ftrace_free_filter(&hook_ops);
+	ftrace_free_filter(&told_ops);
+	ftrace_free_filter(&wrap_ops);
 }

@@ -15,6 +15,12 @@ extern atomic_t memsync_hook_passing;
 int memsync_hook_get(struct netlink_ext_ack *extack);
 void memsync_hook_put(void);
 
+/* The same for what changes shared memory; needed beside the other. */
+int memsync_hook_get_shared(void);
+void memsync_hook_put_shared(void);
+/* Can this kernel be hooked for that? Any context. */
+bool memsync_hook_has_shared(void);
+
 /* For show. Any context. */
 enum memsync_hook_state memsync_hook_state(void);
 

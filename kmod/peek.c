@@ -3,6 +3,7 @@
 #include <linux/mm.h>
 #include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
+#include "object.h"
 #include "pgwalk.h"
 #include "track_internal.h"
 
@@ -51,7 +52,6 @@ static int peek_locked(const struct memsync_track *track, unsigned long addr, st
 {
 	long got;
 
-	*page = NULL;
 	if (memsync_peek_is_absent(track, addr))
 		return 0;
 	got = get_user_pages_remote(track->m->mm, addr, 1, FOLL_FORCE, page, locked);
@@ -67,10 +67,14 @@ int memsync_track_peek(struct memsync_track *track, u64 offset, struct page **pa
 
 	if (!mmget_not_zero(mm))
 		return -ESRCH;
-	mmap_read_lock(mm);
-	err = peek_locked(track, addr, page, &locked);
-	if (locked)
-		mmap_read_unlock(mm);
+	*page = NULL;
+	err = memsync_object_peek(track, addr, page);
+	if (err == -ENXIO) {
+		mmap_read_lock(mm);
+		err = peek_locked(track, addr, page, &locked);
+		if (locked)
+			mmap_read_unlock(mm);
+	}
 	if (mm_flags_test(MMF_UNSTABLE, mm) && !err)
 		err = -ESRCH;	/* the OOM killer may have emptied it */
 	if (err && *page) {
@@ -97,8 +101,7 @@ bool memsync_page_absent(struct mm_struct *mm, unsigned long addr)
 
 	mmap_read_lock(mm);
 	vma = vma_at(mm, addr);
-	ret = vma && !memsync_vma_refusal(vma) && !memsync_vma_has_backing(vma) &&
-	      is_missing(mm, addr);
+	ret = vma && !memsync_vma_refusal(vma) && vma_is_anonymous(vma) && is_missing(mm, addr);
 	mmap_read_unlock(mm);
 	return ret;
 }

@@ -6,6 +6,7 @@
 #include <linux/sched/mm.h>
 #include <linux/userfaultfd_k.h>
 #include "backing.h"
+#include "object.h"
 #include "range.h"
 
 /* Why memory of this sort never can, whatever becomes of the mapping. */
@@ -17,10 +18,10 @@ static const char *refusal_for_good(const struct vm_area_struct *vma)
 		return "device memory";
 	if (is_vm_hugetlb_page(v))
 		return "hugetlb memory";
-	if (vma->vm_flags & VM_SHARED)
-		return vma->vm_file ? "a shared mapping" : "shared memory";
 	if (vma->vm_flags & VM_SHADOW_STACK)
 		return "a shadow stack";
+	if (vma->vm_flags & VM_SHARED)
+		return memsync_object_refusal(vma);
 	if (vma_is_anonymous(v))
 		return NULL;
 	return vma->vm_file ? memsync_backing_refusal(vma) : "a special mapping";
@@ -69,6 +70,8 @@ static int check_vma(const struct vm_area_struct *vma, bool sink, struct netlink
 			return refuse(vma, "memory under a userfaultfd", extack);
 	} else {
 		why = memsync_vma_refusal(vma);
+		if (!why && memsync_vma_is_object(vma))
+			why = memsync_object_recheck(vma);
 		if (why)
 			return refuse(vma, why, extack);
 	}

@@ -8,6 +8,7 @@
 #include <linux/sort.h>
 #include "delay.h"
 #include "hook.h"
+#include "object.h"
 #include "tlb.h"
 #include "track_internal.h"
 
@@ -98,10 +99,25 @@ free:
 }
 
 /* Published and drained; what the ranges hold now is the base. */
-static int take_base(struct memsync_track *track, bool all_dirty)
+static int take_base(struct memsync_track *track, bool all_dirty, struct netlink_ext_ack *extack)
 {
+	int err = 0;
+
 	memsync_track_mark_all(track);
-	return all_dirty ? 0 : memsync_harvest_discard(track);
+	if (!all_dirty)
+		err = memsync_harvest_discard(track);
+	if (err)
+		NL_SET_ERR_MSG(extack, "the process's memory cannot be walked");
+	return err;
+}
+
+static int see_shared(struct memsync_track *track, struct netlink_ext_ack *extack)
+{
+	int err = memsync_view_update(track);
+
+	if (err == -EBUSY || err == -ENODEV)
+		NL_SET_ERR_MSG(extack, "changes of the memory that it shares cannot be hooked");
+	return err;
 }
 
 static int attach(struct memsync_track *track, struct mm_struct *mm,
@@ -145,11 +161,10 @@ memsync_track_start(struct mm_struct *mm, const struct memsync_range *ranges, un
 		free_track(track);
 		goto put_mm;
 	}
-	err = take_base(track, how & MEMSYNC_TRACK_ALL_DIRTY);
-	if (err) {
-		NL_SET_ERR_MSG(extack, "the process's memory cannot be walked");
+	err = see_shared(track, extack) ?:
+	      take_base(track, how & MEMSYNC_TRACK_ALL_DIRTY, extack);
+	if (err)
 		memsync_track_stop(track);
-	}
 put_mm:
 	mmput_async(mm);
 	return err ? ERR_PTR(err) : track;
@@ -161,9 +176,12 @@ void memsync_track_stop(struct memsync_track *track)
 	list_del_rcu(&track->node);
 	if (memsync_track_follows(track))
 		WRITE_ONCE(track->m->nr_follow, track->m->nr_follow - 1);
+	memsync_view_drop(track);
 	/* No fault or notifier uses the track any more after this. Somebody waits. */
 	synchronize_rcu_expedited();
 	memsync_unprotect(track);
+	if (test_bit(MEMSYNC_TRACK_SHARES, &track->flags))
+		memsync_hook_put_shared();
 	memsync_mm_put(track->m);
 	mutex_unlock(&memsync_mm_mutex);
 	free_track(track);
@@ -238,6 +256,7 @@ struct memsync_track *memsync_track_grow(struct memsync_track *old,
 		       (BIT(MEMSYNC_TRACK_FOLLOWS) | BIT(MEMSYNC_TRACK_FOLLOWS_FILES));
 	mutex_lock(&memsync_mm_mutex);
 	list_replace_rcu(&old->node, &track->node);
+	memsync_view_hand_on(old, track);
 	synchronize_rcu_expedited();
 	mutex_unlock(&memsync_mm_mutex);
 	memsync_delay(MEMSYNC_DELAY_GROW);
@@ -402,6 +421,7 @@ size_t memsync_track_bytes(struct memsync_track *track)
 	return sizeof(*track) + memsync_dirty_bytes(&track->dirty) +
 	       track->nr_extents * sizeof(*track->extents) +
 	       track->backings.max * sizeof(*track->backings.items) +
+	       track->views.nr * (sizeof(**track->views.items) + sizeof(*track->views.items)) +
 	       track->nr_ranges * (sizeof(*track->ranges) + sizeof(*track->by_offset));
 }
 
@@ -410,7 +430,10 @@ bool memsync_track_unchanged(struct memsync_track *track, u64 offset)
 	unsigned long addr = memsync_track_offset_addr(track, offset);
 
 	smp_rmb();	/* the content was read before; a hint precedes a change */
-	return addr && memsync_dirty_is_clean(&track->dirty, memsync_track_block(track, addr),
+	if (!addr || !memsync_object_is_unchanged(track, addr))
+		return false;
+	smp_rmb();	/* or comes while the folio is locked */
+	return memsync_dirty_is_clean(&track->dirty, memsync_track_block(track, addr),
 					      memsync_page_in_block(addr)) &&
 	       !memsync_mm_unsettled(track->m, addr) &&
 	       memsync_backing_is_unchanged(track, addr);

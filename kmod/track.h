@@ -12,7 +12,7 @@ struct netlink_ext_ack;
 /**
  * struct memsync_track_ops - what a track tells its owner
  * @dirtied: the first hint since memsync_track_arm(); any context in which a
- *	page fault or an MMU notifier may run, without the PTE lock; must not
+ *	page fault or an MMU notifier may run, possibly under a PTE lock; must not
  *	sleep nor take a lock that is held around memsync_harvest()
  * @ended: the process is going (exit or exec) or its memory can no longer be
  *	tracked; called once at most, possibly from the process's exit path;
@@ -115,7 +115,7 @@ size_t memsync_track_bytes(struct memsync_track *track);
 /**
  * struct memsync_piece - what a harvest found
  * @offset: bytes into the replica
- * @nr: pages; more than one only where @page is NULL
+ * @nr: pages; more than one, or none, only where @page is NULL
  * @page: the content, with a reference; NULL: reads as zeros
  */
 struct memsync_piece {
@@ -123,6 +123,26 @@ struct memsync_piece {
 	unsigned int nr;
 	struct page *page;
 };
+
+/**
+ * struct memsync_part - pieces that lie in one mapping of a shared object
+ * @file: the object, with a reference
+ * @start: address of the first one
+ * @offset: bytes into the replica at @start
+ * @index: page of the object at @start
+ * @first: the first of the pieces
+ * @end: the one behind the last
+ */
+struct memsync_part {
+	struct file *file;
+	unsigned long start;
+	u64 offset;
+	unsigned long index;
+	unsigned int first;
+	unsigned int end;
+};
+
+#define MEMSYNC_HARVEST_PARTS	512	/* a block never has more */
 
 /* As many pages are held until they are shipped, which reclaim would like to have: few. */
 #define MEMSYNC_HARVEST_PIECES	1024
@@ -132,6 +152,8 @@ struct memsync_piece {
  * @next: block where the walk goes on; zero at first, owned by the track
  * @nr: pieces filled in by the last call
  * @pieces: them, in address order within a call
+ * @nr_parts: the track's own
+ * @parts: the track's own
  *
  * Allocate with kvmalloc(), zero with memsync_harvest_begin().
  */
@@ -139,12 +161,15 @@ struct memsync_harvest {
 	unsigned long next;
 	unsigned int nr;
 	struct memsync_piece pieces[MEMSYNC_HARVEST_PIECES];
+	unsigned int nr_parts;
+	struct memsync_part parts[MEMSYNC_HARVEST_PARTS];
 };
 
 static inline void memsync_harvest_begin(struct memsync_harvest *h)
 {
 	h->next = 0;
 	h->nr = 0;
+	h->nr_parts = 0;
 }
 
 /**

@@ -8,6 +8,7 @@
 #include "dirty.h"
 #include "mm.h"
 #include "track.h"
+#include "view.h"
 
 /* Blocks without a gap. */
 struct memsync_extent {
@@ -22,6 +23,7 @@ enum memsync_track_flag {
 	MEMSYNC_TRACK_FOLLOWS,	/* see MEMSYNC_TRACK_FOLLOW; fixed */
 	MEMSYNC_TRACK_FOLLOWS_FILES,	/* see MEMSYNC_TRACK_FOLLOW_FILES; fixed */
 	MEMSYNC_TRACK_STRAYED,	/* something was written outside the ranges */
+	MEMSYNC_TRACK_SHARES,	/* holds the hooks of shared memory */
 };
 
 /**
@@ -35,6 +37,7 @@ enum memsync_track_flag {
  * @nr_extents: how many
  * @dirty: the set
  * @backings: the files that the last walk found mapped
+ * @views: the shared objects that it found
  * @flags: enum memsync_track_flag
  * @write_faults: per CPU
  * @past_write_faults: of the tracks that this one replaced
@@ -51,6 +54,7 @@ struct memsync_track {
 	unsigned int nr_extents;
 	struct memsync_dirty dirty;
 	struct memsync_backings backings;
+	struct memsync_views views;
 	unsigned long flags;
 	u64 __percpu *write_faults;
 	u64 past_write_faults;
@@ -94,6 +98,14 @@ static inline void memsync_track_wake(struct memsync_track *track)
 		track->ops->dirtied(track->owner);
 }
 
+/* Is a hint there for this page that was not taken yet? */
+static inline bool memsync_track_is_marked(const struct memsync_track *track, unsigned long addr)
+{
+	unsigned long block = memsync_track_block(track, addr);
+
+	return test_bit(memsync_page_in_block(addr), track->dirty.blocks[block].dirty);
+}
+
 static inline bool memsync_track_follows(const struct memsync_track *track)
 {
 	return test_bit(MEMSYNC_TRACK_FOLLOWS, &track->flags);
@@ -119,6 +131,7 @@ bool memsync_track_write_fast(struct memsync_mm *m, struct vm_area_struct *vma,
 bool memsync_track_wants_split(struct memsync_mm *m, struct vm_area_struct *vma,
 			       unsigned long addr, unsigned int flags);
 void memsync_track_hint(struct memsync_mm *m, unsigned long addr, unsigned int flags, bool entry);
+void memsync_track_account_fault(void);
 void memsync_track_stray(struct memsync_mm *m, unsigned long start, unsigned long end,
 			 bool in_file);
 

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The visit of one block: write protection, and what its entries tell. */
+#include <linux/file.h>
 #include <linux/leafops.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/swap.h>
+#include "object.h"
 #include "pgwalk.h"
+#include "shared.h"
 #include "walk.h"
 
 /* A stretch of one block, one range and one VMA. */
@@ -318,6 +322,75 @@ static void visit_hole(struct memsync_walk *w, const struct segment *s)
 		found_zeros(w, s, i);
 }
 
+/* Where the pieces go on in the same mapping, so does the part. */
+static struct memsync_part *part_for(struct memsync_walk *w, const struct vm_area_struct *vma,
+				     const struct segment *s)
+{
+	struct memsync_harvest *h = w->h;
+	struct memsync_part *last = h->nr_parts ? &h->parts[h->nr_parts - 1] : NULL;
+	pgoff_t index = linear_page_index((struct vm_area_struct *)vma, s->start);
+
+	if (last && last->end == h->nr && last->file == vma->vm_file &&
+	    s->start - last->start == s->offset - last->offset &&
+	    (s->start - last->start) >> PAGE_SHIFT == index - last->index)
+		return last;
+	if (h->nr_parts == MEMSYNC_HARVEST_PARTS)
+		return NULL;
+	last = &h->parts[h->nr_parts++];
+	*last = (struct memsync_part) {
+		.file = get_file(vma->vm_file),
+		.start = s->start,
+		.offset = s->offset,
+		.index = index,
+		.first = h->nr,
+		.end = h->nr,
+	};
+	return last;
+}
+
+static void note_shared(struct memsync_walk *w, const struct segment *s)
+{
+	unsigned int i;
+
+	for (i = s->first; i < s->first + s->nr; i++) {
+		bool wanted = test_bit(i, w->taken.dirty);
+
+		if (!wanted && !w->taken.look)
+			continue;
+		w->found++;
+		*next_piece(w) = (struct memsync_piece) {
+			offset_of(s, i), 1, wanted ? MEMSYNC_PAGE_SHARED : MEMSYNC_PAGE_UNSURE,
+		};
+	}
+}
+
+/*
+ * Others may have it mapped, so its pages are noted only, and settle.c asks the object.
+ * A mapping that is in no view was made after the walk began, and waits for the next.
+ */
+static void visit_object(struct memsync_walk *w, const struct vm_area_struct *vma,
+			 const struct segment *s)
+{
+	pgoff_t index = linear_page_index((struct vm_area_struct *)vma, s->start);
+	struct memsync_part *part;
+
+	if (!memsync_view_covers(w->track, vma, s->start,
+				 s->start + ((unsigned long)s->nr << PAGE_SHIFT))) {
+		memsync_walk_keep(w);
+		return;
+	}
+	if (memsync_shared_unsettled(vma->vm_file->f_mapping, index, s->nr))
+		memsync_walk_keep(w);
+	part = part_for(w, vma, s);
+	if (part) {
+		note_shared(w, s);
+		part->end = w->h->nr;
+	} else {
+		memsync_walk_keep(w);
+		w->full = true;
+	}
+}
+
 /* The region ends, since memory of another kind was mapped into it. */
 void memsync_walk_refuse(struct memsync_walk *w, const struct vm_area_struct *vma,
 			 const char *why)
@@ -339,6 +412,7 @@ struct vm_area_struct *memsync_walk_vma(struct memsync_walk *w, unsigned long ad
 	w->refusal = w->vma ? memsync_vma_refusal(w->vma) : NULL;
 	w->hole = w->refusal && memsync_track_leaves_out(w->track, w->vma);
 	w->backed = w->vma && !w->refusal && memsync_vma_has_backing(w->vma);
+	w->object = w->vma && !w->refusal && memsync_vma_is_object(w->vma);
 	return w->vma;
 }
 
@@ -359,8 +433,13 @@ static unsigned long visit_part(struct memsync_walk *w, const struct memsync_ran
 	else if (vma)
 		end = min(end, vma->vm_start);
 	s.nr = (end - addr) >> PAGE_SHIFT;
+	if (unlikely(w->track->views.nr) && !(mapped && w->object) &&
+	    memsync_view_find(w->track, addr))
+		memsync_walk_keep(w);	/* the object may come back, and nobody would tell */
 	if (mapped && unlikely(w->refusal) && !w->hole)
 		memsync_walk_refuse(w, vma, w->refusal);
+	else if (mapped && w->object)
+		visit_object(w, vma, &s);
 	else if (mapped && !w->hole)
 		visit_segment(w, &s);
 	else

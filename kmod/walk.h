@@ -7,6 +7,14 @@
 
 /* A piece whose page is swapped out, migrating or in a file: to be faulted in. */
 #define MEMSYNC_PAGE_ELSEWHERE	((struct page *)1UL)
+/* One of a shared object, that was hinted at, and one that is to be looked at. */
+#define MEMSYNC_PAGE_SHARED	((struct page *)2UL)
+#define MEMSYNC_PAGE_UNSURE	((struct page *)3UL)
+
+static inline bool memsync_piece_has_page(const struct memsync_piece *piece)
+{
+	return piece->page > MEMSYNC_PAGE_UNSURE;
+}
 
 /* One call of memsync_harvest(): state of the walk. */
 struct memsync_walk {
@@ -17,12 +25,19 @@ struct memsync_walk {
 	const char *refusal;		/* as is what speaks against it, */
 	bool hole;			/* that it counts as none, */
 	bool backed;			/* that a file is below it, */
+	bool object;			/* that others may share it, */
 	pmd_t *pmds;			/* and the last table of PMDs */
 	unsigned long pmds_addr;	/* an address that it covers */
 	unsigned long found;		/* dirty pages */
 	bool alone;			/* no other track of this memory */
 	bool elsewhere;			/* a piece is to be faulted in */
 	bool told;			/* other tracks were marked */
+	bool unsure_is_written;		/* the object is in page tables that do not tell */
+	const struct vm_area_struct *last_object;	/* found mapped, at the beginning, */
+	u64 object_size;		/* and bytes of all of them */
+	bool stale;			/* what is shared is not known well enough */
+	bool updated;			/* that was mended in this call */
+	bool full;			/* no room for parts: the block is to be visited again */
 	int err;
 	unsigned long flush_start;
 	unsigned long flush_end;
@@ -36,6 +51,10 @@ struct memsync_walk {
 };
 
 void memsync_walk_block(struct memsync_walk *w);
+void memsync_walk_keep(struct memsync_walk *w);
+bool memsync_folio_has_excess(struct folio *folio, unsigned int own);
+int memsync_settle(struct memsync_walk *w, bool fetch);
+void memsync_settle_end(struct memsync_walk *w);
 struct vm_area_struct *memsync_walk_vma(struct memsync_walk *w, unsigned long addr);
 void memsync_walk_refuse(struct memsync_walk *w, const struct vm_area_struct *vma,
 			 const char *why);

@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -99,32 +100,30 @@ static void *map(int flags, int fd, size_t size)
 	return mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
 }
 
-TEST_F(refusals, shared_anonymous)
-{
-	void *m = map(MAP_SHARED | MAP_ANONYMOUS, -1, SIZE);
-
-	EXPECT_REFUSED_AT(-EOPNOTSUPP, "shared", m, try_range(self->ms, m, SIZE));
-}
-
 TEST_F(refusals, memfd)
 {
 	int fd = memfd_create("t", 0);
 	void *m;
 
 	ASSERT_EQ(0, ftruncate(fd, SIZE));
-	m = map(MAP_SHARED, fd, SIZE);
-	EXPECT_REFUSED_AT(-EOPNOTSUPP, "shared", m, try_range(self->ms, m, SIZE));
 	m = map(MAP_PRIVATE, fd, SIZE);
 	EXPECT_REFUSED_AT(-EOPNOTSUPP, "memfd", m, try_range(self->ms, m, SIZE));
 }
 
-TEST_F(refusals, file)
+/* A shared mapping of a file, of which no more can be seen than what we write by it. */
+static int open_ramfs(void)
 {
-	char path[] = "/tmp/memsync-test.XXXXXX";
-	int fd = mkstemp(path);
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", "/mnt", "ramfs", 0, NULL))
+		return -1;
+	return open("/mnt/file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+}
+
+TEST_F(refusals, shared_file)
+{
+	int fd = open_ramfs();
 	void *m;
 
-	unlink(path);
 	ASSERT_EQ(0, ftruncate(fd, SIZE));
 	m = map(MAP_SHARED, fd, SIZE);
 	EXPECT_REFUSED_AT(-EOPNOTSUPP, "shared", m, try_range(self->ms, m, SIZE));
@@ -211,6 +210,19 @@ TEST_F(refusals, read_only)
 			  try_range(self->ms, self->area, SIZE));
 }
 
+/* Somebody could fill the object with no fault, where another mapping of it is. */
+TEST_F(refusals, userfaultfd_of_another)
+{
+	unsigned char *m = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+				-1, 0);
+	unsigned char *other = mremap(m, 0, SIZE, MREMAP_MAYMOVE);
+	int fd = arm_uffd(other + MIB, MIB, UFFDIO_REGISTER_MODE_MISSING);
+
+	ASSERT_LE(0, fd);
+	EXPECT_REFUSED_AT(-EOPNOTSUPP, "userfaultfd", m, try_range(self->ms, m, SIZE));
+	close(fd);
+}
+
 static bool find_mapping(const char *name, uint64_t *start, uint64_t *end)
 {
 	char line[256];
@@ -247,9 +259,11 @@ TEST_F(refusals, vvar)
 TEST_F(refusals, one_mapping_of_several)
 {
 	unsigned char *middle = self->area + MIB;
+	int fd = open_ramfs();
 
-	ASSERT_EQ(middle, mmap(middle, PAGE, PROT_READ | PROT_WRITE,
-			       MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+	ASSERT_EQ(0, ftruncate(fd, PAGE));
+	ASSERT_EQ(middle, mmap(middle, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+			       fd, 0));
 	EXPECT_REFUSED_AT(-EOPNOTSUPP, "shared", middle, try_range(self->ms, self->area, SIZE));
 }
 

@@ -109,6 +109,80 @@ static void read_run(struct worker *w)
 		sum += r.start[i];
 }
 
+/* ---- a shared object ---- */
+
+/* At either place where it is mapped; nobody knows which of them has fresh entries. */
+static struct run shared_run(struct worker *w)
+{
+	struct torture *t = w->t;
+
+	return below(w, 2) ? some_of(w, t->shared, t->shared_size) :
+			     some_of(w, t->alias, t->shared_size - PAGE);
+}
+
+static void write_shared(struct worker *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < 8; i++) {
+		struct run r = shared_run(w);
+
+		r.start[below(w, r.size)]++;
+	}
+}
+
+static void read_shared(struct worker *w)
+{
+	struct run r = shared_run(w);
+	volatile unsigned char sum = 0;
+	size_t i;
+
+	for (i = 0; i < r.size; i += PAGE)
+		sum += r.start[i];
+}
+
+static void write_object(struct worker *w)
+{
+	struct run r = shared_run(w);
+	char text[PAGE + 100];
+	size_t at = below(w, w->t->shared_size - sizeof(text));
+
+	memset(text, below(w, 256), sizeof(text));
+	if (pwrite(w->t->object, text, sizeof(text), at) < 0)
+		w->last = "a failed write";
+	if (pread(w->t->file, r.start, PAGE, 0) < 0)
+		w->last = "a failed read";
+}
+
+static void drop_shared(struct worker *w)
+{
+	static const int advice[] = {
+		MADV_DONTNEED, MADV_PAGEOUT, MADV_REMOVE, MADV_COLD, MADV_COLLAPSE,
+	};
+	struct run r = shared_run(w);
+
+	madvise(r.start, r.size, advice[below(w, sizeof(advice) / sizeof(*advice))]);
+}
+
+static void punch(struct worker *w)
+{
+	size_t at = below(w, w->t->shared_size), length = 1 + below(w, 64 * PAGE);
+
+	if (fallocate(w->t->object, FALLOC_FL_KEEP_SIZE | (below(w, 4) ? FALLOC_FL_PUNCH_HOLE : 0),
+		      at, length))
+		w->last = "a failed fallocate";
+}
+
+/* Away in one mapping, with what may be written there. */
+static void remap_alias(struct worker *w)
+{
+	struct run r = some_of(w, w->t->alias, w->t->shared_size - PAGE);
+
+	mmap(r.start, r.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, w->t->object,
+	     PAGE + (r.start - w->t->alias));
+	r.start[below(w, r.size)]++;
+}
+
 /* ---- by the kernel ---- */
 
 static void read_file(struct worker *w)
@@ -307,8 +381,10 @@ static void child(struct worker *w)
 {
 	unsigned int i;
 
-	for (i = 0; i < 32; i++)
+	for (i = 0; i < 32; i++) {
 		w->t->area[below(w, w->t->common)] ^= 1;
+		w->t->alias[below(w, w->t->shared_size - PAGE)]++;
+	}
 	_exit(0);
 }
 
@@ -365,6 +441,12 @@ static const struct {
 	ACTION(60, write_own),
 	ACTION(60, write_hot),
 	ACTION(60, read_run),
+	ACTION(60, write_shared),
+	ACTION(20, read_shared),
+	ACTION(20, write_object),
+	ACTION(20, drop_shared),
+	ACTION(8, punch),
+	ACTION(8, remap_alias),
 	ACTION(40, read_file),
 	ACTION(30, read_pipe),
 	ACTION(30, write_remotely),

@@ -102,16 +102,34 @@ static void *visitor(void *arg)
 
 /* ---- rounds ---- */
 
+/* The end of the area is a shared object, that is mapped twice. */
+static int share(struct torture *t)
+{
+	int flags = PROT_READ | PROT_WRITE;
+
+	t->object = memfd_create("object", 0);
+	if (t->object < 0 || ftruncate(t->object, t->shared_size))
+		return -1;
+	t->shared = t->area + t->size - t->shared_size;
+	t->alias = mmap(NULL, t->shared_size - PAGE, flags, MAP_SHARED, t->object, PAGE);
+	return t->alias == MAP_FAILED ||
+	       mmap(t->shared, t->shared_size, flags, MAP_SHARED | MAP_FIXED, t->object, 0) !=
+	       t->shared;
+}
+
 static void set_up(struct torture *t, uint64_t seed)
 {
 	unsigned int i;
 
 	t->size = sized(48 * MIB, 24 * MIB);
 	t->common = t->size / 2;
+	t->shared_size = t->size / 8;
 	t->area = memory_new(t->size);
 	if (!t->area)
 		exit(2);
 	memory_fill(t->area, t->size / 4 * 3, seed);
+	if (share(t))
+		exit(2);
 	t->file = memfd_create("content", 0);
 	if (t->file < 0 || write(t->file, t->area, 2 * MIB) != 2 * MIB)
 		exit(2);
@@ -125,7 +143,7 @@ static void set_up(struct torture *t, uint64_t seed)
 
 		w->t = t;
 		w->seed = seed * WORKERS + i;
-		w->own_size = (t->size - t->common) / WORKERS;
+		w->own_size = (t->size - t->common - t->shared_size) / WORKERS;
 		w->own = t->area + t->common + i * w->own_size;
 		w->scratch = memory_new_sparse(w->own_size);
 		w->last = "none";

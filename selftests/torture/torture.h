@@ -48,9 +48,14 @@ struct worker {
 
 /**
  * struct torture - the memory, and who changes it
- * @area: all of the region: first what everybody writes to, then each worker's own
+ * @area: all of the region: first what everybody writes to, then each worker's own, then
+ *	a shared object
  * @size: bytes of it
  * @common: bytes that everybody writes to
+ * @object: the file of the shared object
+ * @shared: where it is in @area
+ * @alias: another mapping of it, without its first page
+ * @shared_size: bytes of the object
  * @file: a file of random bytes to read from
  * @holes: held where something is unmapped for a moment, and where something new is
  *	mapped wherever there is room
@@ -61,6 +66,10 @@ struct torture {
 	unsigned char *area;
 	size_t size;
 	size_t common;
+	int object;
+	unsigned char *shared;
+	unsigned char *alias;
+	size_t shared_size;
 	int file;
 	pthread_mutex_t holes;
 	pthread_barrier_t gate;

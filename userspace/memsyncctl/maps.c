@@ -156,8 +156,6 @@ const char *mapping_refusal(const struct mapping *m)
 		return "armed with userfaultfd";
 	if (has_flag(m, "ss"))
 		return "shadow stack";
-	if (m->shared)
-		return "shared";
 	if (!m->inode && *m->name != '/' && !anonymous_name(m->name))
 		return "special mapping";
 	return NULL;

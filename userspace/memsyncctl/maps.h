@@ -32,7 +32,7 @@ int maps_read(pid_t pid, bool smaps, struct maps *maps, struct problem *p);
 int maps_parse(FILE *file, struct maps *maps);
 void maps_free(struct maps *maps);
 
-/* Why the module cannot track it, or NULL where it can; of a file, only the module knows. */
+/* Why the module cannot track it, or NULL where it may; of a file, only the module knows. */
 const char *mapping_refusal(const struct mapping *m);
 /* Private and without a file: heap, stacks, [anon:…], and plain mappings. */
 bool mapping_anonymous(const struct mapping *m);
