@@ -247,7 +247,7 @@ static void notrace unpin_range_hook(struct page *page, unsigned long nr)
 	unsigned long i;
 
 	for (i = 0; i < nr; i++)
-		folio_hook(page_folio(nth_page(page, i)), false);
+		folio_hook(page_folio(page + i), false);
 }
 
 /**
