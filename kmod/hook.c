@@ -199,11 +199,12 @@ enum memsync_hook_state memsync_hook_state(void)
 static void find_shared(void)
 {
 	unsigned long tellers[MEMSYNC_SHARED_TELLERS], wrapped[MEMSYNC_SHARED_WRAPPED];
+	unsigned int nr_tellers, nr_wrapped;
 
-	if (memsync_shared_find(tellers, wrapped))
+	if (memsync_shared_find(tellers, &nr_tellers, wrapped, &nr_wrapped))
 		return;
-	has_shared = !ftrace_set_filter_ips(&told_ops, tellers, ARRAY_SIZE(tellers), 0, 0) &&
-		     !ftrace_set_filter_ips(&wrap_ops, wrapped, ARRAY_SIZE(wrapped), 0, 0);
+	has_shared = !ftrace_set_filter_ips(&told_ops, tellers, nr_tellers, 0, 0) &&
+		     !ftrace_set_filter_ips(&wrap_ops, wrapped, nr_wrapped, 0, 0);
 	if (!has_shared)
 		pr_info("ftrace does not hook what changes shared memory: that is refused\n");
 }

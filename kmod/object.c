@@ -106,12 +106,29 @@ static int drain_faults(struct mm_struct *mm, const struct address_space *mappin
 	return 0;
 }
 
+/* The lock may be had before those who have waited for it longer; they are many at times. */
+#define DRAIN_TRIES	64
+
+static int drain_inode(struct inode *inode)
+{
+	unsigned int tries = DRAIN_TRIES;
+
+	do {
+		if (down_write_killable(&inode->i_rwsem))
+			return -EINTR;
+		inode_unlock(inode);
+		cond_resched();
+	} while (rwsem_is_contended(&inode->i_rwsem) && --tries);
+	return 0;
+}
+
 /**
  * memsync_object_drain - wait for changes of an object that are under way
  * @file: the object
  *
- * Faults of whoever has it mapped, and what holds the lock of its inode: write(),
- * truncate(), fallocate(). Those that begin later find its views.
+ * Faults of whoever has it mapped, and what holds the lock of its inode or waits for it:
+ * write(), truncate(), fallocate(). Those that begin later find its views. To be called a
+ * grace period of RCU tasks after they were made, for whoever is on the way there.
  *
  * Context: process; sleeps; no lock is held. Return: 0, -EINTR or -ENOMEM.
  */
@@ -123,10 +140,7 @@ int memsync_object_drain(struct file *file)
 	int err = 0;
 
 	xa_init(&seen);
-	synchronize_rcu_tasks();	/* whoever was on the way to that lock has it */
-	if (down_write_killable(&mapping->host->i_rwsem))
-		return -EINTR;
-	inode_unlock(mapping->host);
+	err = drain_inode(mapping->host);
 	while (!err && (mm = next_sharer(mapping, &seen, &err))) {
 		if (!err)
 			err = drain_faults(mm, mapping);
@@ -147,15 +161,17 @@ static bool has_stale_entries(struct mm_struct *mm)
 	return mm_tlb_flush_pending(mm) || (batch & 0x7fff) != batch >> 16;
 }
 
-/* KVM, for one. Those of the processes that we watch are known, and looked after. */
-static bool has_secondary(struct mm_struct *mm)
+/* Is this memory in page tables of another sort, too? KVM's, for one. Any context. */
+bool memsync_object_has_secondary(struct mm_struct *mm)
 {
+	const struct memsync_mm *m;
 	bool ret;
 
 	if (likely(!mm_has_notifiers(mm)))
 		return false;
 	rcu_read_lock();
-	ret = !memsync_mm_find(mm);
+	m = memsync_mm_find(mm);
+	ret = !m || !READ_ONCE(m->head) || memsync_mm_has_others(m);
 	rcu_read_unlock();
 	return ret;
 }
@@ -180,7 +196,7 @@ bool memsync_object_flush(struct address_space *mapping)
 	for_each_sharer(vma, node, mapping) {
 		if (has_stale_entries(vma->vm_mm))
 			memsync_tlb_flush(vma->vm_mm, vma->vm_start, vma->vm_end);
-		ret |= has_secondary(vma->vm_mm);
+		ret |= memsync_object_has_secondary(vma->vm_mm);
 	}
 	i_mmap_unlock_read(mapping);
 	return ret;
@@ -197,10 +213,10 @@ static struct task_struct *reader;
 static const struct address_space *reader_mapping;
 static pgoff_t reader_index;
 
-/* Is @folio marked only since we read it? Any context. */
+/* Is @folio marked only since we read it? What unmaps it marks it before. Any context. */
 bool memsync_object_reads(const struct address_space *mapping, struct folio *folio)
 {
-	return READ_ONCE(reader) == current && reader_mapping == mapping &&
+	return READ_ONCE(reader) == current && reader_mapping == mapping && !folio_mapped(folio) &&
 	       reader_index - folio->index < folio_nr_pages(folio);
 }
 
@@ -262,7 +278,10 @@ int memsync_object_read(struct address_space *mapping, pgoff_t index, struct pag
 		found = swap_in(mapping, index);
 		if (!IS_ERR(found))
 			return page_of(page_folio(found), index, page);
-		/* Cut off, or punched, meanwhile: it is no entry of swap any more. */
+		/* Cut off: it may not be read any more, and will be gone. */
+		if (PTR_ERR(found) == -EINVAL)
+			return 0;
+		/* Punched meanwhile: it is no entry of swap any more. */
 		if (xa_load(&mapping->i_pages, index) == entry)
 			return PTR_ERR(found);
 	}

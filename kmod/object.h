@@ -16,6 +16,7 @@ static inline bool memsync_vma_is_object(const struct vm_area_struct *vma)
 
 const char *memsync_object_refusal(const struct vm_area_struct *vma);
 int memsync_object_drain(struct file *file);
+bool memsync_object_has_secondary(struct mm_struct *mm);
 bool memsync_object_flush(struct address_space *mapping);
 int memsync_object_read(struct address_space *mapping, pgoff_t index, struct page **page);
 int memsync_object_peek(const struct memsync_track *track, unsigned long addr,

@@ -110,9 +110,24 @@ static void span_around(struct memsync_span *span, const struct vm_area_struct *
 
 static void hint(const struct memsync_span *span)
 {
-	memsync_view_look(span->mapping, span->first, span->nr);
+	if (span->whole)
+		memsync_view_mark(span->mapping, span->first, span->nr, NULL);
+	else
+		memsync_view_look(span->mapping, span->first, span->nr);
 	if (span->write)
 		memsync_view_mark(span->mapping, span->index, 1, NULL);
+}
+
+/*
+ * Where a huge page is mapped, or page tables of another sort show the same, no entry may
+ * be left to tell what was written.
+ */
+static bool leaves_no_trace(const struct vm_area_struct *vma, unsigned long addr)
+{
+	pmd_t *pmd = memsync_pgwalk_pmd(vma->vm_mm, addr);
+
+	return (pmd && memsync_pmd_is_huge(pmdp_get_lockless(pmd))) ||
+	       memsync_object_has_secondary(vma->vm_mm);
 }
 
 /**
@@ -129,6 +144,7 @@ void memsync_shared_begin(struct memsync_span *span, const struct vm_area_struct
 {
 	span_around(span, vma, addr);
 	span->write = flags & FAULT_FLAG_WRITE;
+	span->whole = leaves_no_trace(vma, addr);
 	count(span->mapping, span->first, span->nr, 1);
 	hint(span);
 }
@@ -200,7 +216,7 @@ bool memsync_shared_write_fast(struct memsync_mm *m, struct vm_area_struct *vma,
 
 /* ---- those that tell ---- */
 
-static unsigned long dirty_site, migrate_site, pmd_site, unpin_site, unpin_range_site;
+static unsigned long dirty_site, migrate_site, pmd_site, unpin_site, unpin_range_site, split_site;
 
 /*
  * The folio's lock, or that of an entry that maps it, keeps it where it is. Whoever
@@ -236,18 +252,28 @@ static void notrace pmd_hook(const struct vm_fault *vmf)
  */
 static void notrace unpin_hook(struct page **pages, unsigned long nr)
 {
+	struct folio *folio, *last = NULL;
 	unsigned long i;
 
-	for (i = 0; i < nr; i++)
-		folio_hook(page_folio(pages[i]), false);
+	for (i = 0; i < nr; i++) {
+		folio = page_folio(pages[i]);
+		if (folio != last)
+			folio_hook(folio, false);
+		last = folio;
+	}
 }
 
 static void notrace unpin_range_hook(struct page *page, unsigned long nr)
 {
+	struct folio *folio, *last = NULL;
 	unsigned long i;
 
-	for (i = 0; i < nr; i++)
-		folio_hook(page_folio(page + i), false);
+	for (i = 0; i < nr; i++) {
+		folio = page_folio(page + i);
+		if (folio != last)
+			folio_hook(folio, false);
+		last = folio;
+	}
 }
 
 /**
@@ -267,6 +293,8 @@ void notrace memsync_shared_told(unsigned long site, struct ftrace_regs *fregs)
 		folio_hook(first, false);
 	else if (site == migrate_site)
 		folio_hook(first, true);
+	else if (site == split_site)	/* a page or a folio, which is large still */
+		folio_hook(page_folio((struct page *)first), true);
 	else if (site == pmd_site)
 		pmd_hook(first);
 	else if (site == unpin_site && third)
@@ -344,7 +372,33 @@ static long counted_protection(struct mmu_gather *tlb, struct vm_area_struct *vm
 	return ret;
 }
 
-static unsigned long fallocate_site, protection_site;
+static long no_pin(struct file *file, loff_t start, loff_t end, struct folio **folios,
+		   unsigned int nr, pgoff_t *offset)
+{
+	return -EOPNOTSUPP;
+}
+
+DEFINE_STATIC_CALL(memsync_memfd_pin_folios, no_pin);
+
+/* For devices, which write by these references: they are seen as long as they are there. */
+static long counted_pin(struct file *file, loff_t start, loff_t end, struct folio **folios,
+			unsigned int nr, pgoff_t *offset)
+{
+	struct address_space *mapping = file->f_mapping;
+	pgoff_t first = 0, last = 0;
+	long ret;
+
+	if (start >= 0 && start <= end) {
+		first = start >> PAGE_SHIFT;
+		last = end >> PAGE_SHIFT;
+	}
+	change_begin(mapping, first, last - first + 1);
+	ret = static_call(memsync_memfd_pin_folios)(file, start, end, folios, nr, offset);
+	change_end(mapping, first, last - first + 1);
+	return ret;
+}
+
+static unsigned long fallocate_site, protection_site, pin_site;
 
 /* A scan for NUMA makes nothing writable: the faults that undo it do. */
 static void notrace protection_hook(struct ftrace_regs *fregs)
@@ -374,8 +428,11 @@ void notrace memsync_shared_wrap(unsigned long site, struct ftrace_regs *fregs)
 		return;
 	}
 	file = (void *)ftrace_regs_get_argument(fregs, 0);
-	if (memsync_view_may_see(file->f_mapping))
-		ftrace_regs_set_instruction_pointer(fregs, (unsigned long)counted_fallocate);
+	if (!file || !memsync_view_may_see(file->f_mapping))
+		return;
+	ftrace_regs_set_instruction_pointer(fregs, site == pin_site ?
+					    (unsigned long)counted_pin :
+					    (unsigned long)counted_fallocate);
 }
 
 static unsigned long find(const char *name)
@@ -386,6 +443,16 @@ static unsigned long find(const char *name)
 	if (!site)
 		pr_info("%s() of this kernel cannot be hooked: shared memory is refused\n", name);
 	return site;
+}
+
+/* The first of these names that this kernel has, if any. */
+static unsigned long find_optional(const char *const *names, unsigned int nr)
+{
+	unsigned long addr = 0;
+
+	while (nr-- && !addr)
+		addr = memsync_symbol_addr(*names++);
+	return addr ? memsync_symbol_fentry(addr) : 0;
 }
 
 static bool find_all(unsigned long *sites, const char *const *names, unsigned int nr)
@@ -402,20 +469,26 @@ static bool find_all(unsigned long *sites, const char *const *names, unsigned in
 
 /**
  * memsync_shared_find - can shared objects be watched on this kernel?
- * @tellers: set to where ftrace enters those functions, %MEMSYNC_SHARED_TELLERS of them
- * @wrapped: set to where it enters those, %MEMSYNC_SHARED_WRAPPED of them
+ * @tellers: set to where ftrace enters those functions, %MEMSYNC_SHARED_TELLERS at most
+ * @nr_tellers: set to how many there are
+ * @wrapped: set to where it enters those, %MEMSYNC_SHARED_WRAPPED at most
+ * @nr_wrapped: set to how many there are
  *
  * Return: 0 or -ENOENT.
  */
-int memsync_shared_find(unsigned long *tellers, unsigned long *wrapped)
+int memsync_shared_find(unsigned long *tellers, unsigned int *nr_tellers,
+			unsigned long *wrapped, unsigned int *nr_wrapped)
 {
-	static const char *const telling[MEMSYNC_SHARED_TELLERS] = {
+	static const char *const telling[] = {
 		"folio_mark_dirty", "try_to_migrate", "do_set_pmd",
 		"unpin_user_pages_dirty_lock", "unpin_user_page_range_dirty_lock",
 	};
-	static const char *const changing[MEMSYNC_SHARED_WRAPPED] = {
-		"vfs_fallocate", "change_protection",
+	static const char *const splitting[] = {
+		"__split_huge_page_to_list_to_order", "split_huge_page_to_list_to_order",
+		"split_huge_page_to_list",
 	};
+	static const char *const changing[] = { "vfs_fallocate", "change_protection" };
+	static const char *const pinning[] = { "memfd_pin_folios" };	/* since 6.11 */
 
 	if (!find_all(tellers, telling, ARRAY_SIZE(telling)) ||
 	    !find_all(wrapped, changing, ARRAY_SIZE(changing)))
@@ -425,11 +498,24 @@ int memsync_shared_find(unsigned long *tellers, unsigned long *wrapped)
 	pmd_site = tellers[2];
 	unpin_site = tellers[3];
 	unpin_range_site = tellers[4];
+	*nr_tellers = ARRAY_SIZE(telling);
+	split_site = find_optional(splitting, ARRAY_SIZE(splitting));
+	if (split_site)
+		tellers[(*nr_tellers)++] = split_site;
+	else if (IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
+		return -ENOENT;
 	fallocate_site = wrapped[0];
 	protection_site = wrapped[1];
+	*nr_wrapped = ARRAY_SIZE(changing);
 	static_call_update(memsync_vfs_fallocate,
 			   (typeof(&no_fallocate))(fallocate_site + MCOUNT_INSN_SIZE));
 	static_call_update(memsync_change_protection,
 			   (typeof(&no_change))(protection_site + MCOUNT_INSN_SIZE));
+	pin_site = find_optional(pinning, ARRAY_SIZE(pinning));
+	if (pin_site) {
+		wrapped[(*nr_wrapped)++] = pin_site;
+		static_call_update(memsync_memfd_pin_folios,
+				   (typeof(&no_pin))(pin_site + MCOUNT_INSN_SIZE));
+	}
 	return 0;
 }

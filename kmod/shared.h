@@ -16,6 +16,7 @@ struct pt_regs;
  * @nr: how many, those of one page table at most
  * @index: the page that the fault is about
  * @write: that is to be written
+ * @whole: all of it counts as written
  */
 struct memsync_span {
 	const struct address_space *mapping;
@@ -23,6 +24,7 @@ struct memsync_span {
 	unsigned long nr;
 	pgoff_t index;
 	bool write;
+	bool whole;
 };
 
 bool memsync_shared_write_fast(struct memsync_mm *m, struct vm_area_struct *vma,
@@ -34,9 +36,10 @@ bool memsync_shared_unsettled(const struct address_space *mapping, pgoff_t index
 			      unsigned long nr);
 
 /* For hook.c: where ftrace enters what only tells, and what is wrapped. */
-#define MEMSYNC_SHARED_TELLERS	5
-#define MEMSYNC_SHARED_WRAPPED	2
-int memsync_shared_find(unsigned long *tellers, unsigned long *wrapped);
+#define MEMSYNC_SHARED_TELLERS	6
+#define MEMSYNC_SHARED_WRAPPED	3
+int memsync_shared_find(unsigned long *tellers, unsigned int *nr_tellers,
+			unsigned long *wrapped, unsigned int *nr_wrapped);
 void memsync_shared_told(unsigned long site, struct ftrace_regs *fregs);
 void memsync_shared_wrap(unsigned long site, struct ftrace_regs *fregs);
 

@@ -163,14 +163,21 @@ static bool stop_matching(struct net *net, struct memsync_region *region)
 	return found;
 }
 
+/* Told again and again, since one that was not to be killed a moment ago may be by now. */
+static void stop_all(struct net *net, struct memsync_region *region)
+{
+	while (!wait_event_timeout(released, !stop_matching(net, region), HZ))
+		;
+}
+
 void memsync_threads_stop_region(struct memsync_region *region)
 {
-	wait_event(released, !stop_matching(NULL, region));
+	stop_all(NULL, region);
 }
 
 void memsync_threads_stop_net(struct net *net)
 {
-	wait_event(released, !stop_matching(net, NULL));
+	stop_all(net, NULL);
 }
 
 int memsync_threads_init(void)
@@ -185,6 +192,6 @@ void memsync_threads_exit(void)
 	spin_lock(&lock);
 	closing = true;
 	spin_unlock(&lock);
-	wait_event(released, !stop_matching(NULL, NULL));
+	stop_all(NULL, NULL);
 	destroy_workqueue(memsync_thread_wq);
 }

@@ -271,39 +271,58 @@ static int hook(struct memsync_track *track)
 	return err;
 }
 
-static void mark_all(struct memsync_track *track, const struct memsync_view *v)
+static void mark_from(struct memsync_track *track, const struct memsync_view *v,
+		      unsigned long addr)
 {
-	unsigned long addr, next;
+	unsigned long next;
 
-	for (addr = v->start; addr < v->end; addr = next) {
+	for (; addr < v->end; addr = next) {
 		next = min(v->end, addr + SZ_1G);
 		memsync_track_mark_range(track, addr, next);
 		cond_resched();
 	}
 }
 
+/* Is it known up to its end, or the same object as one before that is not? */
+static bool is_drained(const struct found *f, const unsigned long *known, unsigned int i)
+{
+	unsigned int j;
+
+	for (j = 0; j < i; j++)
+		if (f->views.items[j]->mapping == f->views.items[i]->mapping &&
+		    known[j] < f->views.items[j]->end)
+			return true;
+	return false;
+}
+
 /*
  * Published and drained: whatever was about to change an object when its view was
  * not there yet has done so, and the rest tells. So all of it is dirty now.
  */
-static int settle(struct memsync_track *track, const struct found *f, const bool *known)
+static int settle(struct memsync_track *track, const struct found *f, const unsigned long *known)
 {
+	bool any = false;
 	unsigned int i;
 	int err = 0;
 
 	for (i = 0; i < f->views.nr && !err; i++) {
 		const struct memsync_view *v = f->views.items[i];
 
-		if (known[i])
+		if (known[i] >= v->end)
 			continue;
-		err = memsync_object_drain(f->files[i]);
-		mark_all(track, v);
+		if (!any)
+			synchronize_rcu_tasks();
+		any = true;
+		if (!is_drained(f, known, i))
+			err = memsync_object_drain(f->files[i]);
+		mark_from(track, v, known[i]);
 	}
 	return err;
 }
 
 /* As a fault may keep a lock for as long as somebody's file system likes. */
-static int settle_killable(struct memsync_track *track, const struct found *f, const bool *known)
+static int settle_killable(struct memsync_track *track, const struct found *f,
+			   const unsigned long *known)
 {
 	bool kthread = current->flags & PF_KTHREAD;
 	int err;
@@ -316,16 +335,19 @@ static int settle_killable(struct memsync_track *track, const struct found *f, c
 	return err;
 }
 
-/* Those of which nothing is new: shorter than before, or the same. */
-static void compare(const struct memsync_track *track, const struct found *f, bool *known)
+/* Up to where each is in a view that is there already. */
+static void compare(const struct memsync_track *track, const struct found *f,
+		    unsigned long *known)
 {
 	unsigned int i;
 
 	for (i = 0; i < f->views.nr; i++) {
 		const struct memsync_view *v = f->views.items[i];
+		const struct memsync_view *old = memsync_view_find(track, v->start);
 
-		known[i] = is_part_of(memsync_view_find(track, v->start), v->mapping, v->index,
-				      v->start, v->end);
+		known[i] = v->start;
+		if (is_part_of(old, v->mapping, v->index, v->start, v->start))
+			known[i] = min(old->end, v->end);
 	}
 }
 
@@ -343,7 +365,7 @@ static void compare(const struct memsync_track *track, const struct found *f, bo
 int memsync_view_update(struct memsync_track *track)
 {
 	struct found f = { };
-	bool *known = NULL;
+	unsigned long *known = NULL;
 	int err;
 
 	err = find_all(&f, track);
