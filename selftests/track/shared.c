@@ -8,10 +8,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/udmabuf.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -641,6 +643,50 @@ TEST(sysv)
 	ASSERT_OK(pair_sync_compare(&pair));
 	pair_stop(&pair);
 	memsync_close(ms);
+}
+
+static unsigned char *map_dma_buf(int object)
+{
+	struct udmabuf_create create = { .memfd = object, .size = SIZE };
+	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	int fd = device < 0 ? -1 : ioctl(device, UDMABUF_CREATE, &create);
+	unsigned char *m = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	close(device);
+	close(fd);
+	return m;
+}
+
+/* A device has references to the pages, by which we write in its place. */
+TEST(written_by_device)
+{
+	int object = memfd_create("object", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	unsigned char *area, *device;
+	struct memsync *ms;
+	struct pair pair;
+	unsigned int i;
+
+	ASSERT_EQ(0, ftruncate(object, SIZE) | fcntl(object, F_ADD_SEALS, F_SEAL_SHRINK));
+	area = map_object(object);
+	memory_fill(area, SIZE, 92);
+	ASSERT_OK(pair_net(&ms));
+	ASSERT_OK(pair_start(&pair, ms, getpid(), area, SIZE));
+	ASSERT_OK(pair_sync_compare(&pair));
+	ASSERT_OK(pair_sync(&pair));
+	device = map_dma_buf(object);
+	for (i = 0; device != MAP_FAILED && i < 6; i++) {
+		device[i * 77 * PAGE]++;
+		ASSERT_OK(pair_sync_compare(&pair));
+	}
+	if (device != MAP_FAILED) {
+		device[5 * PAGE]++;
+		munmap(device, SIZE);
+	}
+	ASSERT_OK(pair_sync_compare(&pair));
+	pair_stop(&pair);
+	memsync_close(ms);
+	if (device == MAP_FAILED)
+		SKIP(return, "no udmabuf here");
 }
 
 struct writer {
