@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -497,12 +499,16 @@ TEST_F(memory, populated)
 }
 
 /* The region ends, and says why, when memory that cannot be tracked takes its place. */
-TEST_F(memory, replaced_by_a_shared_mapping)
+TEST_F(memory, replaced_by_a_shared_file)
 {
 	char reason[MEMSYNC_REASON_MAX + 1];
 	unsigned char *start = self->area + 2 * MIB;
-	int fd = memfd_create("t", MFD_CLOEXEC);
+	int fd;
 
+	ASSERT_EQ(0, unshare(CLONE_NEWNS));
+	ASSERT_EQ(0, mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	ASSERT_EQ(0, mount("none", "/mnt", "ramfs", 0, NULL));
+	fd = open("/mnt/t", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, ftruncate(fd, MIB));
 	ASSERT_OK(pair_sync_compare(&self->pair));

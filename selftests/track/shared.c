@@ -134,7 +134,7 @@ TEST_F(shared, written)
 	unsigned int round, i;
 	uint64_t seed = 3;
 
-	for (round = 0; round < 10; round++) {
+	for (round = 0; round < sized(10, 4); round++) {
 		for (i = 0; i < 20; i++)
 			self->area[random_next(&seed) % SIZE]++;
 		ASSERT_OK(pair_sync_compare(&self->pair));
@@ -149,7 +149,7 @@ TEST_F(shared, written_elsewhere)
 	unsigned int round, i;
 	uint64_t seed = 5;
 
-	for (round = 0; round < 10; round++) {
+	for (round = 0; round < sized(10, 4); round++) {
 		for (i = 0; i < 20; i++)
 			self->other[random_next(&seed) % (SIZE - SHIFT)]++;
 		ASSERT_OK(pair_sync_compare(&self->pair));
@@ -164,7 +164,7 @@ TEST_F(shared, written_where_it_was_read)
 	unsigned int round, i;
 	uint64_t seed = 7;
 
-	for (round = 0; round < 6; round++) {
+	for (round = 0; round < sized(6, 3); round++) {
 		ASSERT_EQ(0, madvise(self->other, SIZE - SHIFT, MADV_DONTNEED));
 		for (i = 0; i < 64; i++)
 			(void)*(volatile unsigned char *)(self->other + i * 16 * PAGE);
@@ -182,7 +182,7 @@ TEST_F(shared, written_in_passing)
 	int status;
 	pid_t child;
 
-	for (round = 0; round < 12; round++) {
+	for (round = 0; round < sized(12, 6); round++) {
 		child = fork();
 		if (!child) {
 			unsigned char *at = self->area + round * 21 * PAGE, sum = 0;
@@ -224,7 +224,7 @@ TEST_F(shared, written_by_child)
 		}
 		_exit(0);
 	}
-	for (round = 0; round < 12; round++) {
+	for (round = 0; round < sized(12, 5); round++) {
 		ASSERT_EQ(1, write(ask[1], "", 1));
 		ASSERT_EQ(1, read(answer[0], &byte, 1));
 		ASSERT_OK(pair_sync_compare(&self->pair));
@@ -247,7 +247,7 @@ TEST_F(shared, written_by_the_kernel)
 		pause();
 		_exit(0);
 	}
-	for (round = 0; round < 8; round++) {
+	for (round = 0; round < sized(8, 3); round++) {
 		memory_fill_all(content, sizeof(content), round);
 		to.iov_base = self->area + round * 300 * KIB + 123;
 		ASSERT_EQ((ssize_t)sizeof(content), process_vm_writev(child, &from, 1, &to, 1, 0));
@@ -270,7 +270,7 @@ TEST_F(shared, written_by_file)
 	if (self->fd < 0)
 		SKIP(return, "there is no file to write to");
 	ASSERT_EQ(0, pipe(ends));
-	for (round = 0; round < 12; round++) {
+	for (round = 0; round < sized(12, 5); round++) {
 		off_t at = round * 111 * KIB + 5;
 
 		memory_fill_all(content, sizeof(content), round);
@@ -291,7 +291,7 @@ TEST_F(shared, dropped_and_removed)
 {
 	unsigned int round;
 
-	for (round = 0; round < 4; round++) {
+	for (round = 0; round < sized(4, 2); round++) {
 		memory_fill(self->area, SIZE, 20 + round);
 		ASSERT_EQ(0, madvise(self->area, SIZE, MADV_DONTNEED));
 		ASSERT_OK(pair_sync_compare(&self->pair));
@@ -335,7 +335,7 @@ TEST_F(shared, protected_both_ways)
 {
 	unsigned int round;
 
-	for (round = 0; round < 4; round++) {
+	for (round = 0; round < sized(4, 2); round++) {
 		memory_fill(self->area + 20 * PAGE, 9 * PAGE, round);
 		ASSERT_EQ(0, mprotect(self->area, MIB, PROT_READ));
 		self->other[round * PAGE]++;
@@ -352,7 +352,7 @@ TEST_F(shared, protected_elsewhere)
 	size_t size = SIZE - SHIFT;
 	unsigned int round, i;
 
-	for (round = 0; round < 4; round++) {
+	for (round = 0; round < sized(4, 2); round++) {
 		for (i = 0; i < 16; i++)
 			(void)*(volatile unsigned char *)(self->other + i * PAGE);
 		ASSERT_EQ(0, mprotect(self->other, size, PROT_READ));
@@ -399,7 +399,7 @@ TEST_F(shared, mapped_to_and_fro)
 	unsigned int round;
 
 	ASSERT_NE(MAP_FAILED, spare);
-	for (round = 0; round < sized(60, 15); round++) {
+	for (round = 0; round < sized(60, 16); round++) {
 		ASSERT_EQ(0, munmap(in, MIB));
 		usleep(round * 700 % 15000);
 		ASSERT_EQ(in, mremap(spare, 0, MIB, MREMAP_MAYMOVE | MREMAP_FIXED, in));
@@ -419,7 +419,7 @@ TEST_F(shared, written_by_reference_in_passing)
 	pid_t child;
 	char byte;
 
-	for (round = 0; round < 4; round++) {
+	for (round = 0; round < sized(4, 2); round++) {
 		ASSERT_EQ(0, pipe(ready) | pipe(go));
 		memory_fill_all(content, 96, round);
 		to.iov_base = self->area + (5 * round + 2) * PAGE + 11;
@@ -492,7 +492,7 @@ TEST_F(shared, seen_by_several)
 	ASSERT_OK(pair_start_ranges(&both, self->ms, "both", getpid(), twice, 2));
 	twice[0].end = twice[0].start + SIZE;
 	ASSERT_OK(pair_start_ranges(&child_s, self->ms, "child", child, twice, 1));
-	for (round = 0; round < 6; round++) {
+	for (round = 0; round < sized(6, 2); round++) {
 		self->area[round * 31 * PAGE]++;
 		self->other[2 * MIB + round * 31 * PAGE]++;
 		if (round % 2)
@@ -599,7 +599,7 @@ TEST_F(shared, swapped_out)
 	memset(self->area, 0, SIZE);
 	memory_fill(self->area, SIZE, 81);
 	ASSERT_OK(pair_sync(&self->pair));
-	for (round = 0; round < 4; round++) {
+	for (round = 0; round < sized(4, 2); round++) {
 		madvise(self->other, SIZE - SHIFT, MADV_PAGEOUT);
 		ASSERT_EQ(0, madvise(self->area, SIZE, MADV_PAGEOUT));
 		if (round % 2)
@@ -727,7 +727,7 @@ TEST_F(shared, race)
 	pthread_t threads[ARRAY_SIZE(writers)];
 	unsigned int round, i;
 
-	for (round = 0; round < sized(25, 6); round++) {
+	for (round = 0; round < sized(25, 4); round++) {
 		atomic_store(&stopping, false);
 		for (i = 0; i < ARRAY_SIZE(writers); i++)
 			ASSERT_EQ(0, pthread_create(&threads[i], NULL, write_always,
