@@ -434,7 +434,7 @@ bool memsync_track_unchanged(struct memsync_track *track, u64 offset)
 		return false;
 	smp_rmb();	/* or comes while the folio is locked */
 	return memsync_dirty_is_clean(&track->dirty, memsync_track_block(track, addr),
-					      memsync_page_in_block(addr)) &&
+				      memsync_page_in_block(addr)) &&
 	       !memsync_mm_unsettled(track->m, addr) &&
 	       memsync_backing_is_unchanged(track, addr);
 }
