@@ -167,8 +167,7 @@ void notrace memsync_bypass_hook(unsigned long site, struct ftrace_regs *fregs)
 
 static unsigned long find(const char *name)
 {
-	unsigned long addr = memsync_symbol_addr(name);
-	unsigned long site = addr ? memsync_symbol_fentry(addr) : 0;
+	unsigned long site = memsync_symbol_site(name);
 
 	if (!site)
 		pr_err("%s() of this kernel cannot be hooked\n", name);

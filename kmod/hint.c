@@ -232,8 +232,7 @@ static bool may_reuse(pte_t pte)
 {
 	struct page *page;
 
-	if (!pte_present(pte) || pte_protnone(pte) || pte_write(pte) || pte_special(pte) ||
-	    pte_uffd(pte))
+	if (!memsync_pte_is_protected(pte))
 		return false;
 	page = pfn_to_page(pte_pfn(pte));
 	return PageAnon(page) && PageAnonExclusive(page);

@@ -304,16 +304,19 @@ static struct file *file_at(struct mm_struct *mm, unsigned long addr, pgoff_t *i
 }
 
 /*
- * As memsync_object_read() of what the process sees at @addr. -ENXIO where that is no
- * object. The caller keeps the mm.
+ * As memsync_object_read() of what the process sees at @addr. -ENXIO where the last walk
+ * found no object. The caller keeps the mm.
  */
 int memsync_object_peek(const struct memsync_track *track, unsigned long addr,
 			struct page **page)
 {
+	struct file *file;
 	pgoff_t index;
-	struct file *file = file_at(track->m->mm, addr, &index);
 	int err;
 
+	if (!memsync_view_find(track, addr))
+		return -ENXIO;
+	file = file_at(track->m->mm, addr, &index);
 	if (!file)
 		return -ENXIO;
 	err = memsync_object_read(file->f_mapping, index, page);

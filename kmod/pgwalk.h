@@ -38,4 +38,11 @@ static inline bool memsync_pte_is_void(pte_t pte)
 	return pte_none(pte) || softleaf_is_guard_marker(softleaf_from_pte(pte));
 }
 
+/* Merely read-only, and nobody else waits for a fault on it; of a page that there is. */
+static inline bool memsync_pte_is_protected(pte_t pte)
+{
+	return pte_present(pte) && !pte_protnone(pte) && !pte_write(pte) && !pte_special(pte) &&
+	       !pte_uffd(pte);
+}
+
 #endif /* _MEMSYNC_PGWALK_H */

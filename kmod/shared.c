@@ -168,8 +168,7 @@ static bool is_plain_write(const struct vm_area_struct *vma, unsigned int flags,
 /* Merely protected; the object's own page is below. */
 static bool may_reuse(pte_t pte)
 {
-	return pte_present(pte) && !pte_protnone(pte) && !pte_write(pte) && !pte_special(pte) &&
-	       !pte_uffd(pte) && !PageAnon(pfn_to_page(pte_pfn(pte)));
+	return memsync_pte_is_protected(pte) && !PageAnon(pfn_to_page(pte_pfn(pte)));
 }
 
 /**
@@ -437,8 +436,7 @@ void notrace memsync_shared_wrap(unsigned long site, struct ftrace_regs *fregs)
 
 static unsigned long find(const char *name)
 {
-	unsigned long addr = memsync_symbol_addr(name);
-	unsigned long site = addr ? memsync_symbol_fentry(addr) : 0;
+	unsigned long site = memsync_symbol_site(name);
 
 	if (!site)
 		pr_info("%s() of this kernel cannot be hooked: shared memory is refused\n", name);
@@ -448,11 +446,11 @@ static unsigned long find(const char *name)
 /* The first of these names that this kernel has, if any. */
 static unsigned long find_optional(const char *const *names, unsigned int nr)
 {
-	unsigned long addr = 0;
+	unsigned long site = 0;
 
-	while (nr-- && !addr)
-		addr = memsync_symbol_addr(*names++);
-	return addr ? memsync_symbol_fentry(addr) : 0;
+	while (nr-- && !site)
+		site = memsync_symbol_site(*names++);
+	return site;
 }
 
 static bool find_all(unsigned long *sites, const char *const *names, unsigned int nr)
@@ -500,10 +498,12 @@ int memsync_shared_find(unsigned long *tellers, unsigned int *nr_tellers,
 	unpin_range_site = tellers[4];
 	*nr_tellers = ARRAY_SIZE(telling);
 	split_site = find_optional(splitting, ARRAY_SIZE(splitting));
-	if (split_site)
+	if (split_site) {
 		tellers[(*nr_tellers)++] = split_site;
-	else if (IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
+	} else if (IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE)) {
+		pr_info("the splitting of huge pages cannot be hooked: shared memory is refused\n");
 		return -ENOENT;
+	}
 	fallocate_site = wrapped[0];
 	protection_site = wrapped[1];
 	*nr_wrapped = ARRAY_SIZE(changing);

@@ -47,3 +47,17 @@ unsigned long memsync_symbol_fentry(unsigned long function)
 	insn = *(u8 *)function;
 	return insn == NOP5_FIRST_BYTE || insn == CALL_FIRST_BYTE ? function : 0;
 }
+
+/**
+ * memsync_symbol_site - where does ftrace enter the function of that name?
+ * @name: its name
+ *
+ * Context: process; sleeps. Return: as memsync_symbol_fentry(), or 0 where there is
+ * no such function.
+ */
+unsigned long memsync_symbol_site(const char *name)
+{
+	unsigned long addr = memsync_symbol_addr(name);
+
+	return addr ? memsync_symbol_fentry(addr) : 0;
+}

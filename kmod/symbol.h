@@ -4,5 +4,6 @@
 
 unsigned long memsync_symbol_addr(const char *name);
 unsigned long memsync_symbol_fentry(unsigned long function);
+unsigned long memsync_symbol_site(const char *name);
 
 #endif /* _MEMSYNC_SYMBOL_H */

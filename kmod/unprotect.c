@@ -10,8 +10,7 @@ static bool may_be_writable(const struct vm_area_struct *vma, pte_t pte)
 {
 	struct page *page;
 
-	if (!pte_present(pte) || pte_protnone(pte) || pte_write(pte) || pte_special(pte) ||
-	    pte_uffd(pte))
+	if (!memsync_pte_is_protected(pte))
 		return false;
 	if (IS_ENABLED(CONFIG_MEM_SOFT_DIRTY) && !(vma->vm_flags & VM_SOFTDIRTY) &&
 	    !pte_soft_dirty(pte))

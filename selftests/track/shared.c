@@ -129,6 +129,19 @@ static const char *verify(struct pair *p, struct memsync_verify *result)
 	return why;
 }
 
+/* One who has what we have, and does nothing until it is killed. */
+static pid_t fork_idle(void)
+{
+	pid_t child = fork();
+
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pause();
+		_exit(0);
+	}
+	return child;
+}
+
 TEST_F(shared, written)
 {
 	unsigned int round, i;
@@ -240,13 +253,8 @@ TEST_F(shared, written_by_the_kernel)
 	unsigned char content[3 * PAGE];
 	struct iovec from = { content, sizeof(content) }, to = from;
 	unsigned int round;
-	pid_t child = fork();
+	pid_t child = fork_idle();
 
-	if (!child) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		pause();
-		_exit(0);
-	}
 	for (round = 0; round < sized(8, 3); round++) {
 		memory_fill_all(content, sizeof(content), round);
 		to.iov_base = self->area + round * 300 * KIB + 123;
@@ -482,13 +490,8 @@ TEST_F(shared, seen_by_several)
 	};
 	struct pair child_s, both;
 	unsigned int round;
-	pid_t child = fork();
+	pid_t child = fork_idle();
 
-	if (!child) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		pause();
-		_exit(0);
-	}
 	ASSERT_OK(pair_start_ranges(&both, self->ms, "both", getpid(), twice, 2));
 	twice[0].end = twice[0].start + SIZE;
 	ASSERT_OK(pair_start_ranges(&child_s, self->ms, "child", child, twice, 1));
