@@ -18,12 +18,17 @@ static int __init patch_init(void)
 {
 	int err = ftrace_set_filter_ip(&ops, (unsigned long)handle_mm_fault, 0, 0);
 
-	return err ?: register_ftrace_function(&ops);
+	if (!err)
+		err = register_ftrace_function(&ops);
+	if (err)
+		ftrace_free_filter(&ops);
+	return err;
 }
 
 static void __exit patch_exit(void)
 {
 	unregister_ftrace_function(&ops);
+	ftrace_free_filter(&ops);
 }
 
 module_init(patch_init);
