@@ -2,7 +2,6 @@
 /* The kernel writes into the region: system calls, other processes, devices. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/io_uring.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -17,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "disk.h"
+#include "ring.h"
 #include "test.h"
 
 #define SIZE	(8 * MIB)
@@ -182,21 +183,6 @@ TEST_F(kernel_writes, forced)
  * a mount namespace of our own cleans up. The device is set up first, since mount -o
  * loop keeps it open, which 6.12 may refuse. Returns the file, or -1.
  */
-static int disk_file(void)
-{
-	static const char script[] =
-		"mount --make-rprivate / && mount -t tmpfs t /mnt && "
-		"dd if=/dev/zero of=/mnt/disk bs=1M count=0 seek=64 status=none && "
-		"mkfs.ext4 -q -E lazy_itable_init=1 -O ^has_journal /mnt/disk && "
-		"mkdir /mnt/fs && modprobe -q loop; loop=$(losetup -f --show /mnt/disk) && "
-		"mount $loop /mnt/fs && losetup -d $loop && "
-		"head -c 1M /dev/urandom >/mnt/fs/file && sync -f /mnt/fs";
-
-	if (unshare(CLONE_NEWNS) || system(script))
-		return -1;
-	return open("/mnt/fs/file", O_RDONLY | O_DIRECT | O_CLOEXEC);
-}
-
 TEST_F(kernel_writes, direct_io)
 {
 	int fd = disk_file();
@@ -210,54 +196,6 @@ TEST_F(kernel_writes, direct_io)
 }
 
 /* ---- io_uring: pages pinned once, written by the kernel for ever after ---- */
-
-struct ring {
-	int fd;
-	struct io_uring_params params;
-	unsigned char *sq;
-	unsigned char *cq;
-	struct io_uring_sqe *sqes;
-};
-
-static int ring_open(struct ring *r)
-{
-	memset(r, 0, sizeof(*r));
-	r->fd = syscall(SYS_io_uring_setup, 8, &r->params);
-	if (r->fd < 0)
-		return -errno;
-	r->sq = mmap(NULL, r->params.sq_off.array + r->params.sq_entries * 4,
-		     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, r->fd, IORING_OFF_SQ_RING);
-	r->cq = mmap(NULL, r->params.cq_off.cqes +
-		     r->params.cq_entries * sizeof(struct io_uring_cqe),
-		     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, r->fd, IORING_OFF_CQ_RING);
-	r->sqes = mmap(NULL, r->params.sq_entries * sizeof(*r->sqes), PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_POPULATE, r->fd, IORING_OFF_SQES);
-	return r->sq == MAP_FAILED || r->cq == MAP_FAILED || r->sqes == MAP_FAILED ? -ENOMEM : 0;
-}
-
-static unsigned int *ring_u32(unsigned char *base, unsigned int offset)
-{
-	return (unsigned int *)(base + offset);
-}
-
-/* One request, done when this returns; its result. */
-static int ring_do(struct ring *r, const struct io_uring_sqe *sqe)
-{
-	unsigned int *tail = ring_u32(r->sq, r->params.sq_off.tail);
-	unsigned int *head = ring_u32(r->cq, r->params.cq_off.head);
-	unsigned int at = *tail & (r->params.sq_entries - 1);
-	struct io_uring_cqe *cqes = (void *)(r->cq + r->params.cq_off.cqes);
-	int res;
-
-	r->sqes[at] = *sqe;
-	ring_u32(r->sq, r->params.sq_off.array)[at] = at;
-	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	if (syscall(SYS_io_uring_enter, r->fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1)
-		return -errno;
-	res = cqes[*head & (r->params.cq_entries - 1)].res;
-	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
-	return res;
-}
 
 TEST_F(kernel_writes, io_uring_fixed_buffer)
 {

@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "swap.h"
 #include "test.h"
 
 #ifndef MADV_COLLAPSE
@@ -579,26 +580,13 @@ TEST_F(shared, collapsed)
 	}
 }
 
-static const char *swap_on(char *device, size_t size)
-{
-	FILE *out = popen("modprobe -q zram; n=$(cat /sys/class/zram-control/hot_add) && "
-			  "echo 64M >/sys/block/zram$n/disksize && mkswap -q /dev/zram$n >&2 && "
-			  "echo /dev/zram$n", "r");
-
-	if (!out || !fgets(device, size, out))
-		return "no device to swap to";
-	pclose(out);
-	device[strcspn(device, "\n")] = 0;
-	return swapon(device, 0) ? "swapon" : NULL;
-}
-
 TEST_F(shared, swapped_out)
 {
-	char device[64], command[128];
+	char device[64];
 	unsigned char *copy = calloc(1, SIZE);
 	unsigned int round;
 
-	ASSERT_OK(swap_on(device, sizeof(device)));
+	ASSERT_OK(swap_on(false, device, sizeof(device)));
 	memset(self->area, 0, SIZE);
 	memory_fill(self->area, SIZE, 81);
 	ASSERT_OK(pair_sync(&self->pair));
@@ -616,11 +604,8 @@ TEST_F(shared, swapped_out)
 		ASSERT_OK(pair_sync_compare(&self->pair));
 	}
 	free(copy);
-	ASSERT_EQ(0, swapoff(device));
+	swap_off(device);
 	ASSERT_OK(pair_sync_compare(&self->pair));
-	snprintf(command, sizeof(command), "echo %s >/sys/class/zram-control/hot_remove",
-		 device + strcspn(device, "0123456789"));
-	ASSERT_EQ(0, system(command));
 }
 
 /* That of System V, whose file is one in front of another. */
