@@ -37,7 +37,7 @@ static void reap(struct work_struct *work)
 
 	/* A fault that found it in the table has raised its count by now. */
 	synchronize_rcu();
-	if (any_in_flight(m)) {
+	if (any_in_flight(m) || !smp_load_acquire(&m->references_seen)) {
 		if (++m->waited % REAP_COMPLAIN == 0)
 			pr_info("waiting for a page fault that has been in flight for %u s\n",
 				m->waited / REAP_COMPLAIN * 5);
@@ -48,6 +48,13 @@ static void reap(struct work_struct *work)
 	kfree(m);
 	if (atomic_dec_and_test(&alive))
 		wake_up_all(&all_dead);
+}
+
+static void passed_by(struct rcu_head *head)
+{
+	struct memsync_mm *m = container_of(head, struct memsync_mm, passed_by);
+
+	smp_store_release(&m->references_seen, true);	/* may be freed from here on */
 }
 
 /* From the notifier's free callback, where nothing may sleep. */
@@ -69,6 +76,7 @@ static struct memsync_mm *alloc_mm(struct mm_struct *mm)
 	spin_lock_init(&m->active_lock);
 	mutex_init(&m->walk_mutex);
 	INIT_DELAYED_WORK(&m->reaper, reap);
+	m->references_seen = true;
 	atomic_inc(&alive);
 	return m;
 }
@@ -201,6 +209,9 @@ static int publish(struct memsync_mm *m, struct netlink_ext_ack *extack)
 	int err;
 
 	hlist_add_head_rcu(&m->node, memsync_mm_bucket(m->mm));
+	/* Who was past the hook by then, on his way to a page with no lock (reference.c)? */
+	m->references_seen = false;
+	call_rcu_tasks(&m->passed_by, passed_by);
 	err = mmap_write_lock_killable(m->mm);
 	if (err)
 		goto hide;

@@ -87,8 +87,8 @@ static void unprotect_vma(struct memsync_track *track, const struct vm_area_stru
 	}
 }
 
-/* How much is looked at under one hold of the mmap lock. */
-#define STRIDE	(64 * MEMSYNC_BLOCK_SIZE)
+/* How much is looked at under one hold of the mmap lock: some 65 instructions a page. */
+#define STRIDE	(4 * MEMSYNC_BLOCK_SIZE)
 
 static void unprotect_stretch(struct memsync_track *track, unsigned long start, unsigned long end)
 {
