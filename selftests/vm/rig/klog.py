@@ -28,6 +28,8 @@ REPORT = re.compile(
 HARMLESS = (
     # KASAN says at boot that it is there
     re.compile(r"kasan: KernelAddressSanitizer initialized"),
+    # An allocation of its own was made to fail; it then looks at more, not at less
+    re.compile(r"kmemleak: Cannot allocate a scan area"),
 )
 
 # Where one ends

@@ -43,6 +43,7 @@ rcu: INFO: rcu_preempt self-detected stall on CPU
 rcu: rcu_preempt kthread starved for 5250 jiffies!
 watchdog: Watchdog detected hard LOCKUP on cpu 0
 UBSAN: shift-out-of-bounds in /tmp/plant.c:64:2
+kmemleak: Cannot allocate a kmemleak_object structure
 kmemleak: 1 new suspected memory leaks (see /sys/kernel/debug/kmemleak)
 unreferenced object 0xffff888003a4c000 (size 4096):
 ODEBUG: free active (active state 0) object: 0000000011111111 object type: timer_list
@@ -56,6 +57,7 @@ page_table_check: BUG: page mapped twice
 QUIET = """\
 Linux version 6.1.0-56-amd64
 kasan: KernelAddressSanitizer initialized
+kmemleak: Cannot allocate a scan area, scanning the full object
 rcu: \tRCU CPU stall warnings timeout set to 60 (rcu_cpu_stall_timeout).
 memsync: loading out-of-tree module taints kernel.
 Spectre V2 : Mitigation: Retpolines
