@@ -41,7 +41,7 @@ bool on_debug_kernel(void)
 
 /* ---- network ---- */
 
-static struct memsync_addr loopback(void)
+struct memsync_addr pair_loopback(void)
 {
 	return (struct memsync_addr) {
 		.in = {
@@ -63,21 +63,25 @@ static int loopback_up(void)
 	return err;
 }
 
-const char *pair_net(struct memsync **ms)
+const char *pair_host(void)
 {
-	struct memsync_addr addr = loopback();
-	int err;
-
 	if (unshare(CLONE_NEWNET))
 		return fail("unshare: %m");
-	if (loopback_up())
-		return fail("cannot bring up loopback: %m");
+	return loopback_up() ? fail("cannot bring up loopback: %m") : NULL;
+}
+
+const char *pair_net(struct memsync **ms)
+{
+	struct memsync_addr addr = pair_loopback();
+	const char *why = pair_host();
+	int err;
+
+	if (why)
+		return why;
 	err = memsync_open(ms);
 	if (err)
 		return fail("memsync_open: %s", strerror(-err));
-	if (memsync_listen(*ms, &addr, false))
-		return fail("listen: %s", memsync_error(*ms));
-	return NULL;
+	return memsync_listen(*ms, &addr, false) ? fail("listen: %s", memsync_error(*ms)) : NULL;
 }
 
 /* ---- source and sink ---- */
@@ -176,7 +180,7 @@ static const char *register_sink(struct pair *p)
 
 static const char *register_source(struct pair *p)
 {
-	struct memsync_addr peer = loopback();
+	struct memsync_addr peer = pair_loopback();
 	struct memsync_register_opts opts = {
 		.size = sizeof(opts),
 		.name = p->name,

@@ -64,8 +64,11 @@ static inline unsigned long sized(unsigned long normal, unsigned long debug)
 	return on_debug_kernel() ? debug : normal;
 }
 
-/* A network namespace of our own with a listener on loopback; NULL or what failed. */
+/* A network namespace of our own with loopback; NULL or what failed. */
+const char *pair_host(void);
+/* The same with a listener there. */
 const char *pair_net(struct memsync **ms);
+struct memsync_addr pair_loopback(void);
 
 /* All return NULL, or a sentence that says what failed. */
 const char *pair_start_ranges(struct pair *p, struct memsync *ms, const char *name, pid_t pid,
