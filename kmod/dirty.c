@@ -69,29 +69,32 @@ void memsync_dirty_pages(struct memsync_dirty *d, unsigned long block, unsigned 
 	memsync_dirty_bitmap(d, block, pages);
 }
 
-static void promote_open(struct memsync_dirty *d, unsigned long block, unsigned int first,
+static bool promote_open(struct memsync_dirty *d, unsigned long block, unsigned int first,
 			 unsigned int nr)
 {
 	DECLARE_BITMAP(pages, MEMSYNC_BLOCK_PAGES);
 
 	bitmap_zero(pages, MEMSYNC_BLOCK_PAGES);
 	bitmap_set(pages, first, nr);
-	if (bitmap_and(pages, pages, d->blocks[block].open, MEMSYNC_BLOCK_PAGES))
-		memsync_dirty_bitmap(d, block, pages);
+	if (!bitmap_and(pages, pages, d->blocks[block].open, MEMSYNC_BLOCK_PAGES))
+		return false;
+	memsync_dirty_bitmap(d, block, pages);
+	return true;
 }
 
 /*
  * The page table is about to stop telling which of these pages were written:
  * the open ones count as dirty and, where there is a look, they all do. The look
- * stays.
+ * stays. Returns whether any does.
  */
-void memsync_dirty_promote(struct memsync_dirty *d, unsigned long block, unsigned int first,
+bool memsync_dirty_promote(struct memsync_dirty *d, unsigned long block, unsigned int first,
 			   unsigned int nr)
 {
-	if (test_bit(block, d->look))
+	if (test_bit(block, d->look)) {
 		memsync_dirty_pages(d, block, first, nr);
-	else if (test_bit(block, d->opened))
-		promote_open(d, block, first, nr);
+		return true;
+	}
+	return test_bit(block, d->opened) && promote_open(d, block, first, nr);
 }
 
 static void take_open(struct memsync_dirty *d, unsigned long block, struct memsync_taken *taken)

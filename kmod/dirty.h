@@ -83,10 +83,10 @@ static inline void memsync_dirty_open(struct memsync_dirty *d, unsigned long blo
 				      unsigned int page)
 {
 	set_bit(page, d->blocks[block].open);
-	smp_mb__after_atomic();
+	smp_mb__after_atomic();		/* pairs with the clearing of the marks */
 	if (!test_bit(block, d->opened))
 		set_bit(block, d->opened);
-	smp_mb__after_atomic();
+	smp_mb__after_atomic();		/* the same */
 	if (!test_bit(block, d->marked))
 		set_bit(block, d->marked);
 }
@@ -95,7 +95,7 @@ void memsync_dirty_pages(struct memsync_dirty *d, unsigned long block, unsigned 
 			 unsigned int nr);
 void memsync_dirty_bitmap(struct memsync_dirty *d, unsigned long block,
 			  const unsigned long *pages);
-void memsync_dirty_promote(struct memsync_dirty *d, unsigned long block, unsigned int first,
+bool memsync_dirty_promote(struct memsync_dirty *d, unsigned long block, unsigned int first,
 			   unsigned int nr);
 bool memsync_dirty_take(struct memsync_dirty *d, unsigned long block, struct memsync_taken *taken);
 

@@ -76,7 +76,7 @@ static unsigned int visit_block(struct memsync_walk *w, unsigned long index)
 
 	if (any)
 		memsync_walk_block(w);
-	smp_store_release(&w->track->visited, MEMSYNC_NO_BLOCK);
+	smp_store_release(&w->track->visited, MEMSYNC_NO_BLOCK);	/* after the visit */
 	if (!any)
 		return HOLD_BLOCK;
 	return HOLD_BLOCK + (w->found - before) * HOLD_PAGE +

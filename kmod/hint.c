@@ -93,12 +93,14 @@ void memsync_track_promote(struct memsync_track *track, unsigned long start, uns
 {
 	struct block_walk w;
 	unsigned int first, nr;
+	bool any = false;
 
 	for_each_touched(track, &w, start, end) {
 		first = clip(w.addr, start, end, &nr);
-		memsync_dirty_promote(&track->dirty, w.block, first, nr);
+		any |= memsync_dirty_promote(&track->dirty, w.block, first, nr);
 	}
-	memsync_track_wake(track);
+	if (any)
+		memsync_track_wake(track);
 }
 
 /* Content of [start, end) was removed. */
@@ -106,12 +108,15 @@ void memsync_track_mark_range(struct memsync_track *track, unsigned long start, 
 {
 	struct block_walk w;
 	unsigned int first, nr;
+	bool any = false;
 
 	for_each_touched(track, &w, start, end) {
 		first = clip(w.addr, start, end, &nr);
 		memsync_dirty_pages(&track->dirty, w.block, first, nr);
+		any = true;
 	}
-	memsync_track_wake(track);
+	if (any)
+		memsync_track_wake(track);
 }
 
 /* Pages of the block that holds @addr were removed. */
@@ -130,10 +135,14 @@ void memsync_track_mark_bitmap(struct memsync_track *track, unsigned long addr,
 void memsync_track_look_range(struct memsync_track *track, unsigned long start, unsigned long end)
 {
 	struct block_walk w;
+	bool any = false;
 
-	for_each_touched(track, &w, start, end)
+	for_each_touched(track, &w, start, end) {
 		memsync_dirty_look(&track->dirty, w.block);
-	memsync_track_wake(track);
+		any = true;
+	}
+	if (any)
+		memsync_track_wake(track);
 }
 
 /**

@@ -37,7 +37,8 @@ static void reap(struct work_struct *work)
 
 	/* A fault that found it in the table has raised its count by now. */
 	synchronize_rcu();
-	if (any_in_flight(m) || !smp_load_acquire(&m->references_seen)) {
+	if (any_in_flight(m) ||
+	    !smp_load_acquire(&m->references_seen)) {	/* pairs with passed_by() */
 		if (++m->waited % REAP_COMPLAIN == 0)
 			pr_info("waiting for a page fault that has been in flight for %u s\n",
 				m->waited / REAP_COMPLAIN * 5);

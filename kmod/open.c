@@ -60,7 +60,7 @@ static bool forget_written(struct folio *folio)
 	    !folio_trylock(folio))
 		return false;
 	was_dirty = folio_test_dirty(folio) && folio_test_clear_dirty(folio);
-	smp_mb__after_atomic();
+	smp_mb__after_atomic();	/* pairs with that of a reference's taking */
 	ret = is_used_once(folio) && folio_test_swapbacked(folio) && !folio_test_swapcache(folio);
 	if (!ret && was_dirty)
 		folio_set_dirty(folio);
@@ -71,11 +71,10 @@ static bool forget_written(struct folio *folio)
 /* The CPU may set the bit meanwhile. */
 static void clear_dirty_bit(pte_t *ptep)
 {
-	pte_t old = ptep_get(ptep), new;
+	pte_t old = ptep_get(ptep);
 
-	do {
-		new = pte_mkclean(old);
-	} while (!try_cmpxchg((long *)&ptep->pte, (long *)&old.pte, *(long *)&new.pte));
+	while (!try_cmpxchg(&ptep->pte, &old.pte, pte_mkclean(old).pte))
+		;
 }
 
 /**
@@ -84,7 +83,8 @@ static void clear_dirty_bit(pte_t *ptep)
  * @page: its page
  *
  * The caller takes a reference under the same lock, flushes, and only then reads the
- * content and drops the reference. Context: under the PTE lock. Return: false where it cannot be, and is to be protected.
+ * content and drops the reference. Context: under the PTE lock. Return: false where it
+ * cannot be, and is to be protected.
  */
 bool memsync_open_clean(pte_t *ptep, struct page *page)
 {

@@ -131,8 +131,11 @@ TEST_F(open, hot_pages)
 /* Once they rest nothing is left to be looked at, and a write is told of by a fault. */
 TEST_F(open, come_to_rest)
 {
+	struct iovec to = { self->area, SIZE / 2 }, from = { self->area + SIZE / 2, SIZE / 2 };
 	struct memsync_stats before, after;
 
+	/* Leaves the pages marked dirty, and not only their entries. */
+	ASSERT_EQ(SIZE / 2, (size_t)process_vm_writev(getpid(), &from, 1, &to, 1, 0));
 	ASSERT_HOT(self->area);
 	ASSERT_SAME();
 	ASSERT_EQ(0, memsync_set_interval(self->ms, self->pair.source, OFTEN));
