@@ -81,7 +81,31 @@ uint64_t random_u64(void)
 	return state * 0x2545f4914f6cdd1d;
 }
 
-void area_map(struct area *area, size_t mib)
+size_t *count_up(size_t nr)
+{
+	size_t *numbers = calloc(nr + 1, sizeof(*numbers));
+	size_t i;
+
+	if (!numbers)
+		die_errno("numbers");
+	for (i = 0; i < nr; i++)
+		numbers[i] = i;
+	return numbers;
+}
+
+void shuffle(size_t *numbers, size_t total, size_t nr)
+{
+	size_t i, j, tmp;
+
+	for (i = 0; i < nr; i++) {
+		j = i + random_u64() % (total - i);
+		tmp = numbers[i];
+		numbers[i] = numbers[j];
+		numbers[j] = tmp;
+	}
+}
+
+static void reserve(struct area *area, size_t mib)
 {
 	size_t size = mib << 20;
 	void *p = mmap(AREA_ADDRESS, size, PROT_READ | PROT_WRITE,
@@ -91,9 +115,40 @@ void area_map(struct area *area, size_t mib)
 		die_errno("mmap of %zu MiB", mib);
 	if (madvise(p, size, MADV_NOHUGEPAGE))
 		die_errno("MADV_NOHUGEPAGE");
-	if (madvise(p, size, MADV_POPULATE_WRITE))
+	area->start = p;
+	area->pages = size / PAGE;
+	area->nr_blocks = area->pages / BLOCK_PAGES;
+	area->blocks = count_up(area->nr_blocks);
+}
+
+static void populate(const struct area *area, size_t page, size_t pages)
+{
+	if (madvise(area->start + page * PAGE, pages * PAGE, MADV_POPULATE_WRITE))
 		die_errno("MADV_POPULATE_WRITE");
-	*area = (struct area){ .start = p, .pages = size / PAGE };
+}
+
+void area_map(struct area *area, size_t mib)
+{
+	reserve(area, mib);
+	populate(area, 0, area->pages);
+}
+
+void area_map_as(struct area *area, const char *text)
+{
+	char *copy = strdupa(text), *mib = strsep(&copy, "/"), *blocks = strsep(&copy, "+");
+	size_t i, first = copy ? number(copy) : 0;
+
+	if (!blocks) {
+		area_map(area, number(mib));
+		return;
+	}
+	reserve(area, number(mib));
+	if (first + number(blocks) > area->nr_blocks)
+		die("%s has fewer blocks", text);
+	shuffle(area->blocks + first, area->nr_blocks - first, number(blocks));
+	area->nr_blocks = first + number(blocks);
+	for (i = 0; i < area->nr_blocks; i++)
+		populate(area, area->blocks[i] * BLOCK_PAGES, BLOCK_PAGES);
 }
 
 void area_fill(const struct area *area)

@@ -8,38 +8,66 @@ import time
 
 from steps import note, program, run, sink
 
-# MiB, what is written in a round (see tracked.c), rounds. Each is a process.
-WRITES = ("500:random", "500:sequential")
+# Minutes, which only a comparison is worth
+AGAINST_WP_ASYNC = "4096"
+TRACKERS = ("soft-dirty", "wp-async", "memsync")
+# MiB and blocks, what is written in a round (see pattern.h), rounds, by whom it is tracked.
+# What follows the hot pages finds them grown cold.
 TRACKED = (
-    (256, WRITES + ("2000:random", "2000:128"), 25),
-    (2048, ("2000:random", "2000:128"), 6),
+    ("256", ("500:random", "500:sequential", "2000:random", "2000:128", "2000:hot",
+             "1000:runs", "1000:alternate"), 25, TRACKERS),
+    ("256", ("16384:sequential",), 8, TRACKERS),
+    ("2048", ("2000:128",), 6, ("memsync",)),
+    (AGAINST_WP_ASYNC, ("2000:random",), 6, ("wp-async", "memsync")),
+    ("16384/128", ("2000:128",), 12, ("memsync",)),
 )
 FAULT_ROUNDS = 40
-FAULT_RUNS = 3
+OTHERS_RUNS = 3
 
 
-def tracked(tracker, mib, specs, rounds):
-    note(f"tracked writes and harvests, {mib} MiB: {tracker}")
-    return program("tracked", tracker, mib, rounds, *specs)
+def kernel_version():
+    return tuple(map(int, os.uname().release.split(".")[:2]))
+
+
+def has_wp_async():
+    return kernel_version() >= (6, 7)
+
+
+def allow_replicas():
+    """One may have more address space than the guest has memory, and little of it is written."""
+    for path, value in (("/proc/sys/vm/overcommit_memory", "1"),
+                        ("/sys/kernel/mm/transparent_hugepage/enabled", "madvise")):
+        with open(path, "w", encoding="ascii") as file:
+            file.write(value)
+
+
+# ---- who has a region ----
+
+def tracked(tracker, size, patterns, rounds):
+    note(f"tracked writes and harvests, {size} MiB: {tracker}")
+    if tracker != "memsync":
+        return program("tracked", tracker, size, rounds, *patterns)
+    with sink():
+        return program("tracked", tracker, size, rounds, *patterns)
 
 
 def tracking(have_module):
-    trackers = ["soft-dirty"]
-    if kernel_version() >= (6, 7):
-        trackers.append("wp-async")
+    available = {"soft-dirty": True, "wp-async": has_wp_async(), "memsync": have_module}
     found = []
-    for mib, specs, rounds in TRACKED:
+    for size, patterns, rounds, trackers in TRACKED:
+        if size == AGAINST_WP_ASYNC and not has_wp_async():
+            continue
         for tracker in trackers:
-            found += tracked(tracker, mib, specs, rounds)
-        if have_module:
-            with sink():
-                found += tracked("memsync", mib, specs, rounds)
+            if available[tracker]:
+                found += tracked(tracker, size, patterns, rounds)
     return found
 
 
+# ---- who has none ----
+
 def faults(what):
     note(f"page faults of others: {what}")
-    return [result for _ in range(FAULT_RUNS) for result in program("faults", FAULT_ROUNDS)]
+    return [result for _ in range(OTHERS_RUNS) for result in program("faults", FAULT_ROUNDS)]
 
 
 @contextlib.contextmanager
@@ -69,10 +97,7 @@ def fault_costs(have_module):
     return costs
 
 
-def kernel_version():
-    return tuple(map(int, os.uname().release.split(".")[:2]))
-
-
 def measure(have_module):
+    allow_replicas()
     time.sleep(5)       # until what follows a boot is over
     return {"faults": fault_costs(have_module), "tracked": tracking(have_module)}
