@@ -63,6 +63,12 @@ def tracking(have_module):
     return found
 
 
+def huge_pages():
+    note("huge pages")
+    with sink():
+        return program("huge", "127.0.0.1")[0]
+
+
 # ---- who has none ----
 
 def faults(what):
@@ -100,4 +106,7 @@ def fault_costs(have_module):
 def measure(have_module):
     allow_replicas()
     time.sleep(5)       # until what follows a boot is over
-    return {"faults": fault_costs(have_module), "tracked": tracking(have_module)}
+    found = {"faults": fault_costs(have_module), "tracked": tracking(have_module)}
+    if have_module:
+        found["huge"] = huge_pages()
+    return found

@@ -46,6 +46,8 @@ class Report:
         for kernel, found in raw["costs"].items():
             self.tracked(kernel, found)
             self.faults(kernel, found)
+            if "huge" in found:
+                self.huge(kernel, found)
         for kernel, found in raw["link"].items():
             self.link(kernel, found)
         self.summary()
@@ -150,6 +152,18 @@ class Report:
             self.figure(f"any fault, {names[state]}: {kind.replace('-', ' ')}", kernel,
                         costs[kind, state], costs[kind, "none"], more, ("<=", 100),
                         "instructions more")
+
+    def huge(self, kernel, found):
+        huge = found["huge"]
+        without, within = huge["without"]["min"], huge["with"]["min"]
+        self.heading(f"Huge pages that are never written, {huge['mib']} MiB", found)
+        self.table(["", "before", f"in a region, after {huge['passes']} passes"],
+                   [["KiB in huge pages", huge["kib_before"], huge["kib_after"]],
+                    ["instructions to read them", without, within]])
+        self.ratio("KiB in huge pages never written, in a region / before", kernel,
+                   huge["kib_after"], huge["kib_before"], (">=", 1))
+        self.ratio("reading huge pages, in a region / before", kernel, within, without,
+                   ("<=", 1.01))
 
     # Network
 
