@@ -22,6 +22,7 @@ TRACKED = (
     ("16384/128", ("2000:128",), 12, ("memsync",)),
 )
 FAULT_ROUNDS = 40
+SPAWN_ROUNDS = 20
 OTHERS_RUNS = 3
 
 
@@ -71,9 +72,11 @@ def huge_pages():
 
 # ---- who has none ----
 
-def faults(what):
-    note(f"page faults of others: {what}")
-    return [result for _ in range(OTHERS_RUNS) for result in program("faults", FAULT_ROUNDS)]
+def others(what):
+    note(f"processes that are not registered: {what}")
+    runs = range(OTHERS_RUNS)
+    return {"faults": [result for _ in runs for result in program("faults", FAULT_ROUNDS)],
+            "spawn": [result for _ in runs for result in program("spawn", SPAWN_ROUNDS)]}
 
 
 @contextlib.contextmanager
@@ -90,23 +93,26 @@ def active_region():
             process.kill()
 
 
-def fault_costs(have_module):
+def cost_to_others(have_module):
     if not have_module:
-        return {"none": faults("no module")}
+        return {"none": others("no module")}
     run("rmmod", "memsync")
-    costs = {"none": faults("no module")}
+    costs = {"none": others("no module")}
     run("insmod", os.environ["MEMSYNC_KO"])
     run("memsyncctl", "listen")
-    costs["idle"] = faults("module loaded")
+    costs["idle"] = others("module loaded")
     with active_region():
-        costs["active"] = faults("a region is active")
+        costs["active"] = others("a region is active")
     return costs
 
 
 def measure(have_module):
     allow_replicas()
     time.sleep(5)       # until what follows a boot is over
-    found = {"faults": fault_costs(have_module), "tracked": tracking(have_module)}
+    costs = cost_to_others(have_module)
+    found = {what: {state: results[what] for state, results in costs.items()}
+             for what in ("faults", "spawn")}
+    found["tracked"] = tracking(have_module)
     if have_module:
         found["huge"] = huge_pages()
     return found
