@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 
+import locks
 from steps import note, program, run, sink
 
 # Minutes, which only a comparison is worth
@@ -115,4 +116,5 @@ def measure(have_module):
     found["tracked"] = tracking(have_module)
     if have_module:
         found["huge"] = huge_pages()
+        found["locks"] = locks.measure()
     return found

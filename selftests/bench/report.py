@@ -51,6 +51,8 @@ class Report:
                 self.spawn(kernel, found)
             if "huge" in found:
                 self.huge(kernel, found)
+            if "locks" in found:
+                self.locks(kernel, found)
         for kernel, found in raw["link"].items():
             self.link(kernel, found)
         self.summary()
@@ -176,6 +178,17 @@ class Report:
                    huge["kib_after"], huge["kib_before"], (">=", 1))
         self.ratio("reading huge pages, in a region / before", kernel, within, without,
                    ("<=", 1.01))
+
+    def locks(self, kernel, found):
+        locks = found["locks"]
+        self.heading(f"Holds of the mmap lock, {locks['mib']} MiB of address space, µs", found)
+        self.table(["step", "by", "holds", "longest"],
+                   [[s["step"], s["task"], s["holds"], s["longest"]] for s in locks["steps"]])
+        for what, last in (("registration and passes", False), ("unregistration", True)):
+            longest = max(s["longest"] for s in locks["steps"]
+                          if (s["step"] == "unregistration") == last)
+            self.figure(f"mmap lock held in one go, {locks['mib'] >> 10} GiB, {what}", kernel,
+                        longest, None, longest, ("<=", 200), "µs")
 
     # Network
 
