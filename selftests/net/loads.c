@@ -3,7 +3,7 @@
  * Regions are registered and unregistered, and the module is loaded and unloaded, again and
  * again, while the processes that it watches write. On a kernel that can make them,
  * allocations fail meanwhile: those of a request, of the module's threads, of its own start.
- * MEMSYNC_LOADS is how often.
+ * MEMSYNC_LOADS is how often each of the two.
  *
  * Nothing is executed, and no file opened that is not the kernel's, while they fail: the
  * module is to do without, not the root file system.
@@ -63,7 +63,7 @@ static unsigned int cycles(void)
 {
 	const char *loads = getenv("MEMSYNC_LOADS");
 
-	return loads ? strtoul(loads, NULL, 0) : 200;
+	return loads ? strtoul(loads, NULL, 0) : 100;
 }
 
 static uint64_t now_ms(void)
@@ -498,7 +498,7 @@ TEST_F_TIMEOUT(loads, start, 20000)
 	ASSERT_OK(find_own(l, &first, &last));
 	ASSERT_LT(first, last);
 	/* Every second may be kmemleak's, which has a reserve. */
-	step = (last - first) / (cycles() / 4 + 1) | 1;
+	step = (last - first) / (cycles() / 2 + 1) | 1;
 	for (n = first + l->begin % step; n <= last; n += step) {
 		ASSERT_OK(start_failing(l, n, &failed));
 		tried++;
