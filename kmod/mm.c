@@ -34,12 +34,13 @@ static bool any_in_flight(struct memsync_mm *m)
 static void reap(struct work_struct *work)
 {
 	struct memsync_mm *m = container_of(to_delayed_work(work), struct memsync_mm, reaper);
+	bool faults;
 
 	/* A fault that found it in the table has raised its count by now. */
 	synchronize_rcu();
-	if (any_in_flight(m) ||
-	    !smp_load_acquire(&m->references_seen)) {	/* pairs with passed_by() */
-		if (++m->waited % REAP_COMPLAIN == 0)
+	faults = any_in_flight(m);
+	if (faults || !smp_load_acquire(&m->references_seen)) {	/* pairs with passed_by() */
+		if (faults && ++m->waited % REAP_COMPLAIN == 0)
 			pr_info("waiting for a page fault that has been in flight for %u s\n",
 				m->waited / REAP_COMPLAIN * 5);
 		queue_delayed_work(reapers, &m->reaper, REAP_INTERVAL);

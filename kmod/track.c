@@ -229,6 +229,7 @@ static void mark_new(struct memsync_track *track, u64 old_size)
 	const struct memsync_range *r = track->ranges, *end = r + track->nr_ranges;
 	unsigned long addr, next;
 
+	set_bit(MEMSYNC_TRACK_ALL_MARKED, &track->flags);
 	for (; r < end; r++) {
 		if (r->offset < old_size)
 			continue;
