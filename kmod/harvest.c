@@ -11,7 +11,6 @@
 #include <linux/sched/mm.h>
 #include "delay.h"
 #include "object.h"
-#include "open.h"
 #include "tlb.h"
 #include "walk.h"
 
@@ -59,7 +58,6 @@ static bool take_block(struct memsync_walk *w, unsigned long index)
 	w->index = index;
 	w->addr = memsync_track_block_addr(w->track, index);
 	w->active = memsync_mm_active(w->track->m, w->addr, &w->started);
-	WRITE_ONCE(w->track->visited, index);	/* the taking is a full barrier */
 	if (!memsync_dirty_take(&w->track->dirty, index, &w->taken))
 		return false;
 	memsync_delay(MEMSYNC_DELAY_TAKEN);
@@ -72,13 +70,9 @@ static unsigned int visit_block(struct memsync_walk *w, unsigned long index)
 {
 	unsigned long before = w->found;
 
-	bool any = take_block(w, index);
-
-	if (any)
-		memsync_walk_block(w);
-	smp_store_release(&w->track->visited, MEMSYNC_NO_BLOCK);	/* after the visit */
-	if (!any)
+	if (!take_block(w, index))
 		return HOLD_BLOCK;
+	memsync_walk_block(w);
 	return HOLD_BLOCK + (w->found - before) * HOLD_PAGE +
 	       (w->taken.look ? MEMSYNC_BLOCK_PAGES : 0);
 }
@@ -235,8 +229,6 @@ static int recheck_vmas(struct memsync_walk *w)
 
 static int begin_walk(struct memsync_walk *w)
 {
-	if (test_and_clear_bit(MEMSYNC_TRACK_ALL_MARKED, &w->track->flags))
-		w->h->of_all = true;
 	if (memsync_mm_has_others(w->track->m)) {
 		memsync_track_ended(w->track,
 				    "KVM or another device has begun to write its memory, unseen");
@@ -254,8 +246,6 @@ static int walk_locked(struct memsync_walk *w, unsigned long *next)
 		return err;
 	w->pmds = NULL;
 	w->alone = list_is_singular(&w->track->m->tracks);
-	w->may_open = w->alone && test_bit(MEMSYNC_TRACK_OPENS, &w->track->flags) &&
-		      READ_ONCE(w->track->m->references_seen);
 	w->flush_start = ULONG_MAX;
 	w->flush_end = 0;
 	inc_tlb_flush_pending(w->mm);
@@ -390,7 +380,6 @@ static int harvest(struct memsync_walk *w, unsigned long *next, bool fetch)
 		give_back(w);
 	else
 		keep_excess(w);
-	memsync_open_adapt(w->track, w->tried, w->paid);
 	memsync_delay(MEMSYNC_DELAY_FOUND);
 	w->vma = NULL;
 	return err;

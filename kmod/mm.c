@@ -34,13 +34,11 @@ static bool any_in_flight(struct memsync_mm *m)
 static void reap(struct work_struct *work)
 {
 	struct memsync_mm *m = container_of(to_delayed_work(work), struct memsync_mm, reaper);
-	bool faults;
 
 	/* A fault that found it in the table has raised its count by now. */
 	synchronize_rcu();
-	faults = any_in_flight(m);
-	if (faults || !smp_load_acquire(&m->references_seen)) {	/* pairs with passed_by() */
-		if (faults && ++m->waited % REAP_COMPLAIN == 0)
+	if (any_in_flight(m)) {
+		if (++m->waited % REAP_COMPLAIN == 0)
 			pr_info("waiting for a page fault that has been in flight for %u s\n",
 				m->waited / REAP_COMPLAIN * 5);
 		queue_delayed_work(reapers, &m->reaper, REAP_INTERVAL);
@@ -50,13 +48,6 @@ static void reap(struct work_struct *work)
 	kfree(m);
 	if (atomic_dec_and_test(&alive))
 		wake_up_all(&all_dead);
-}
-
-static void passed_by(struct rcu_head *head)
-{
-	struct memsync_mm *m = container_of(head, struct memsync_mm, passed_by);
-
-	smp_store_release(&m->references_seen, true);	/* may be freed from here on */
 }
 
 /* From the notifier's free callback, where nothing may sleep. */
@@ -78,7 +69,6 @@ static struct memsync_mm *alloc_mm(struct mm_struct *mm)
 	spin_lock_init(&m->active_lock);
 	mutex_init(&m->walk_mutex);
 	INIT_DELAYED_WORK(&m->reaper, reap);
-	m->references_seen = true;
 	atomic_inc(&alive);
 	return m;
 }
@@ -211,9 +201,6 @@ static int publish(struct memsync_mm *m, struct netlink_ext_ack *extack)
 	int err;
 
 	hlist_add_head_rcu(&m->node, memsync_mm_bucket(m->mm));
-	/* Who was past the hook by then, on his way to a page with no lock (reference.c)? */
-	m->references_seen = false;
-	call_rcu_tasks(&m->passed_by, passed_by);
 	err = mmap_write_lock_killable(m->mm);
 	if (err)
 		goto hide;

@@ -33,8 +33,6 @@ struct netlink_ext_ack;
  * @active_end: and this one
  * @walk_mutex: one harvest at a time: what one track takes from the page table
  *	another one may be looking for
- * @references_seen: nobody takes references any more without being watched
- * @passed_by: an RCU callback that sets it
  * @reaper: frees it once no fault is in flight
  * @waited: how often the reaper has looked
  *
@@ -59,8 +57,6 @@ struct memsync_mm {
 	unsigned long active_start;
 	unsigned long active_end;
 	struct mutex walk_mutex;
-	bool references_seen;
-	struct rcu_head passed_by;
 	struct delayed_work reaper;
 	unsigned int waited;
 };

@@ -24,8 +24,6 @@ enum memsync_track_flag {
 	MEMSYNC_TRACK_FOLLOWS_FILES,	/* see MEMSYNC_TRACK_FOLLOW_FILES; fixed */
 	MEMSYNC_TRACK_STRAYED,	/* something was written outside the ranges */
 	MEMSYNC_TRACK_SHARES,	/* holds the hooks of shared memory */
-	MEMSYNC_TRACK_OPENS,	/* see MEMSYNC_TRACK_PASSES; fixed */
-	MEMSYNC_TRACK_ALL_MARKED,	/* or much: the next walk does not tell what is written often */
 };
 
 /**
@@ -41,8 +39,6 @@ enum memsync_track_flag {
  * @backings: the files that the last walk found mapped
  * @views: the shared objects that it found
  * @flags: enum memsync_track_flag
- * @visited: the block that a walk has taken, or MEMSYNC_NO_BLOCK
- * @around: how many neighbours of a written page may be made open
  * @write_faults: per CPU
  * @past_write_faults: of the tracks that this one replaced
  * @ops: upcalls
@@ -60,8 +56,6 @@ struct memsync_track {
 	struct memsync_backings backings;
 	struct memsync_views views;
 	unsigned long flags;
-	unsigned long visited;
-	unsigned int around;
 	u64 __percpu *write_faults;
 	u64 past_write_faults;
 	const struct memsync_track_ops *ops;
@@ -112,16 +106,6 @@ static inline bool memsync_track_is_marked(const struct memsync_track *track, un
 	return test_bit(memsync_page_in_block(addr), track->dirty.blocks[block].dirty);
 }
 
-/* The track of this memory if there is only one, else NULL. Under RCU, or m->walk_mutex. */
-static inline struct memsync_track *memsync_track_only(const struct memsync_mm *m)
-{
-	struct list_head *first = rcu_dereference_raw(list_next_rcu(&m->tracks));
-
-	if (first == &m->tracks || rcu_dereference_raw(list_next_rcu(first)) != &m->tracks)
-		return NULL;
-	return list_entry(first, struct memsync_track, node);
-}
-
 static inline bool memsync_track_follows(const struct memsync_track *track)
 {
 	return test_bit(MEMSYNC_TRACK_FOLLOWS, &track->flags);
@@ -148,7 +132,6 @@ bool memsync_track_wants_split(struct memsync_mm *m, struct vm_area_struct *vma,
 			       unsigned long addr, unsigned int flags);
 void memsync_track_hint(struct memsync_mm *m, unsigned long addr, unsigned int flags, bool entry);
 void memsync_track_account_fault(void);
-void memsync_track_mark_in(struct mm_struct *mm, unsigned long start, unsigned long end);
 void memsync_track_stray(struct memsync_mm *m, unsigned long start, unsigned long end,
 			 bool in_file);
 

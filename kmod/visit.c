@@ -6,7 +6,6 @@
 #include <linux/pagemap.h>
 #include <linux/swap.h>
 #include "object.h"
-#include "open.h"
 #include "pgwalk.h"
 #include "shared.h"
 #include "walk.h"
@@ -100,20 +99,9 @@ static void tell_others(struct memsync_walk *w, unsigned long addr)
  */
 static void distrust_entries(struct memsync_walk *w)
 {
-	if (likely(!w->taken.look && !w->taken.opened) ||
-	    (!w->active && READ_ONCE(w->track->m->started) == w->started))
-		return;
-	if (w->taken.look)
+	if (w->taken.look &&
+	    (w->active || READ_ONCE(w->track->m->started) != w->started))
 		memsync_taken_fill(&w->taken);
-	else
-		memsync_taken_fill_open(&w->taken);
-}
-
-/* There are no entries to tell which of the open pages were written. */
-static void distrust_open(struct memsync_walk *w)
-{
-	if (unlikely(w->taken.opened))
-		memsync_taken_fill_open(&w->taken);
 }
 
 /* What migrates from a writable entry comes back writable, and nobody tells. */
@@ -165,64 +153,6 @@ static __always_inline void visit_pte(struct memsync_walk *w, const struct segme
 		found_page(w, s, i, pte_page(pte));
 }
 
-static bool is_open(const struct memsync_walk *w, unsigned int i)
-{
-	return w->taken.opened && test_bit(i, w->taken.open);
-}
-
-/* Found last time, too: a page that is written all the time, unless it was opened since. */
-static bool was_found(const struct memsync_walk *w, unsigned int i)
-{
-	return test_bit(i, w->track->dirty.blocks[w->index].recent);
-}
-
-/*
- * An open page that nobody has written, for all we know, ends in two steps. It is
- * protected, but stays among the open ones: a CPU that was about to write it may set the
- * dirty bit of an entry that is read-only by then, and goes on until the flush. The next
- * walk looks once more.
- */
-static bool close_page(struct memsync_walk *w, unsigned int i, pte_t *ptep, struct page *page)
-{
-	pte_t pte = ptep_get(ptep);
-
-	if (!PageAnon(page) || memsync_open_is_written(pte, page))
-		return false;
-	w->found++;	/* costs as much */
-	if (pte_write(pte)) {
-		ptep_set_wrprotect(w->mm, w->addr + ((unsigned long)i << PAGE_SHIFT), ptep);
-		memsync_dirty_open(&w->track->dirty, w->index, i);
-	}
-	return true;
-}
-
-/* One that is open, or may be from now on. */
-static void visit_open(struct memsync_walk *w, const struct segment *s, unsigned int i,
-		       pte_t *ptep)
-{
-	bool hinted = test_bit(i, w->taken.dirty), often = was_found(w, i);
-	bool neighbour = is_open(w, i) && !often;
-	pte_t pte = ptep_get(ptep);
-	struct page *page;
-
-	if (!pte_present(pte) || pte_special(pte)) {
-		visit_pte(w, s, i, ptep, true);
-		return;
-	}
-	page = pte_page(pte);
-	w->tried += neighbour && pte_write(pte);
-	if (!hinted && close_page(w, i, ptep, page))
-		return;
-	w->paid += neighbour && pte_write(pte);
-	__set_bit(i, w->taken.dirty);
-	if (often && pte_write(pte) && memsync_open_clean(ptep, page)) {
-		memsync_dirty_open(&w->track->dirty, w->index, i);
-		found_page(w, s, i, page);
-	} else {
-		visit_pte(w, s, i, ptep, true);
-	}
-}
-
 /* The pages of a word that lie in the segment. */
 static unsigned long in_segment(const struct segment *s, unsigned int word)
 {
@@ -241,53 +171,35 @@ static unsigned long in_segment(const struct segment *s, unsigned int word)
 /* By words, since this is where a harvest spends its time. */
 static void visit_hinted(struct memsync_walk *w, const struct segment *s, struct memsync_ptes *ptes)
 {
-	const unsigned long *recent = w->track->dirty.blocks[w->index].recent;
 	pte_t *table = ptes->first - s->first;
-	unsigned long words, bits, open;
+	unsigned long words, bits;
 
 	for (words = w->taken.words; words; words &= words - 1) {
 		unsigned int word = __ffs(words);
 
 		bits = w->taken.dirty[word];
-		open = w->taken.opened ? w->taken.open[word] : 0;
-		bits |= open;
-		open = w->may_open ? open | (bits & recent[word]) : 0;
 		if (s->nr != MEMSYNC_BLOCK_PAGES)
 			bits &= in_segment(s, word);
 		for (; bits; bits &= bits - 1) {
 			unsigned int i = word * BITS_PER_LONG + __ffs(bits);
 
-			if (unlikely(open & BIT(i % BITS_PER_LONG)))
-				visit_open(w, s, i, table + i);
-			else
-				visit_pte(w, s, i, table + i, true);
+			visit_pte(w, s, i, table + i, true);
 		}
-	}
-}
-
-/* Each entry tells for itself. */
-static void visit_all(struct memsync_walk *w, const struct segment *s, struct memsync_ptes *ptes)
-{
-	unsigned int i;
-
-	for (i = s->first; i < s->first + s->nr; i++) {
-		bool hinted = test_bit(i, w->taken.dirty), open = is_open(w, i);
-		pte_t *ptep = ptes->first + (i - s->first);
-
-		if (w->may_open && (open || (hinted && was_found(w, i))))
-			visit_open(w, s, i, ptep);
-		else
-			visit_pte(w, s, i, ptep, hinted || open);
 	}
 }
 
 static void visit_ptes(struct memsync_walk *w, const struct segment *s, struct memsync_ptes *ptes)
 {
+	unsigned int i;
+
 	distrust_entries(w);
-	if (w->taken.look)
-		visit_all(w, s, ptes);
-	else
+	if (!w->taken.look) {
 		visit_hinted(w, s, ptes);
+		return;
+	}
+	for (i = s->first; i < s->first + s->nr; i++)
+		visit_pte(w, s, i, ptes->first + (i - s->first),
+			  test_bit(i, w->taken.dirty));
 }
 
 static void visit_missing(struct memsync_walk *w, const struct segment *s)
@@ -295,7 +207,6 @@ static void visit_missing(struct memsync_walk *w, const struct segment *s)
 	unsigned int i;
 
 	distrust_entries(w);
-	distrust_open(w);
 	for_each_wanted(i, w, s) {
 		if (w->backed)
 			found_elsewhere(w, s, i);
@@ -331,7 +242,6 @@ static bool visit_huge(struct memsync_walk *w, const struct segment *s, pmd_t *p
 	if (!memsync_pmd_is_huge(pmdval))
 		return false;
 	distrust_entries(w);
-	distrust_open(w);
 	if (present && pmd_write(pmdval))
 		protect_huge(w, pmd);
 	else if (!present && softleaf_is_migration_write(softleaf_from_pmd(pmdval)))
@@ -408,7 +318,6 @@ static void visit_hole(struct memsync_walk *w, const struct segment *s)
 {
 	unsigned int i;
 
-	distrust_open(w);
 	for_each_wanted(i, w, s)
 		found_zeros(w, s, i);
 }
@@ -465,7 +374,6 @@ static void visit_object(struct memsync_walk *w, const struct vm_area_struct *vm
 	pgoff_t index = linear_page_index((struct vm_area_struct *)vma, s->start);
 	struct memsync_part *part;
 
-	distrust_open(w);
 	if (!memsync_view_covers(w->track, vma, s->start,
 				 s->start + ((unsigned long)s->nr << PAGE_SHIFT))) {
 		memsync_walk_keep(w);
@@ -526,10 +434,8 @@ static unsigned long visit_part(struct memsync_walk *w, const struct memsync_ran
 		end = min(end, vma->vm_start);
 	s.nr = (end - addr) >> PAGE_SHIFT;
 	if (unlikely(w->track->views.nr) && !(mapped && w->object) &&
-	    memsync_view_find(w->track, addr)) {
-		distrust_open(w);
+	    memsync_view_find(w->track, addr))
 		memsync_walk_keep(w);	/* the object may come back, and nobody would tell */
-	}
 	if (mapped && unlikely(w->refusal) && !w->hole)
 		memsync_walk_refuse(w, vma, w->refusal);
 	else if (mapped && w->object)
@@ -539,16 +445,6 @@ static unsigned long visit_part(struct memsync_walk *w, const struct memsync_ran
 	else
 		visit_hole(w, &s);
 	return end;
-}
-
-/* What this walk has found, for the next one to tell what is written all the time. */
-static void remember(struct memsync_walk *w)
-{
-	unsigned long *recent = w->track->dirty.blocks[w->index].recent;
-	unsigned long words;
-
-	for (words = w->taken.words; words; words &= words - 1)
-		recent[__ffs(words)] = w->h->of_all ? 0 : w->taken.dirty[__ffs(words)];
 }
 
 /**
@@ -571,7 +467,6 @@ void memsync_walk_block(struct memsync_walk *w)
 		while (addr < end)
 			addr = visit_part(w, r, addr, end);
 	}
-	remember(w);
 	w->flush_start = min(w->flush_start, w->addr);
 	w->flush_end = max(w->flush_end, block_end);
 }

@@ -30,9 +30,6 @@ struct memsync_walk {
 	unsigned long pmds_addr;	/* an address that it covers */
 	unsigned long found;		/* dirty pages */
 	bool alone;			/* no other track of this memory */
-	bool may_open;			/* so that pages may be left writable */
-	unsigned int tried;		/* neighbours that were opened, */
-	unsigned int paid;		/* and those of them that were written */
 	bool elsewhere;			/* a piece is to be faulted in */
 	bool told;			/* other tracks were marked */
 	bool unsure_is_written;		/* the object is in page tables that do not tell */
