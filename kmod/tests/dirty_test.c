@@ -197,15 +197,15 @@ static void test_promote(struct kunit *test)
 	struct memsync_dirty *d = test->priv;
 	struct memsync_taken taken;
 
-	memsync_dirty_promote(d, 20, 5, 7);
+	KUNIT_EXPECT_FALSE(test, memsync_dirty_promote(d, 20, 5, 7));
 	KUNIT_EXPECT_EQ(test, memsync_dirty_next(d, 0), BLOCKS);
 	memsync_dirty_page(d, 20, 300);
-	memsync_dirty_promote(d, 20, 5, 7);
+	KUNIT_EXPECT_FALSE(test, memsync_dirty_promote(d, 20, 5, 7));
 	KUNIT_EXPECT_TRUE(test, memsync_dirty_take(d, 20, &taken));
 	expect_taken(test, &taken, 300, 1);
 
 	memsync_dirty_look(d, 20);
-	memsync_dirty_promote(d, 20, 5, 7);
+	KUNIT_EXPECT_TRUE(test, memsync_dirty_promote(d, 20, 5, 7));
 	KUNIT_EXPECT_TRUE(test, memsync_dirty_take(d, 20, &taken));
 	KUNIT_EXPECT_TRUE(test, taken.look);
 	expect_taken(test, &taken, 5, 7);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "failing.h"
@@ -18,7 +19,7 @@
 
 bool failing_possible(void)
 {
-	return !access("/proc/self/fail-nth", F_OK) && !access(DEBUGFS "/failslab", F_OK);
+	return !access("/proc/self/fail-nth", F_OK);
 }
 
 static const char *put_attr(const char *kind, const char *attr, unsigned int value)
@@ -50,9 +51,12 @@ const char *failing_init(unsigned int min_order)
 		{ "times", TIMES },
 		{ "verbose", 0 },
 	};
-	const char *why = put_attr("fail_page_alloc", "min-order", min_order);
+	const char *why;
 	size_t i;
 
+	if (access(DEBUGFS "/failslab", F_OK))
+		mount("none", DEBUGFS, "debugfs", 0, NULL);
+	why = put_attr("fail_page_alloc", "min-order", min_order);
 	for (i = 0; i < ARRAY_SIZE(attrs) && !why; i++)
 		why = put_both(attrs[i].attr, attrs[i].value);
 	return why;

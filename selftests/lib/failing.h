@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+/* Is this a kernel that can? */
 bool failing_possible(void);
 
 /* NULL, or the file that did not take it; of page allocations, those of @min_order and more. */

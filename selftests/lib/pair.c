@@ -20,8 +20,8 @@
 
 #define CHUNK	(1UL * MIB)
 
-/* What failed; the tests run one after another in processes of their own. */
-static const char *fail(const char *fmt, ...)
+/* The tests run one after another in processes of their own. */
+const char *pair_fail(const char *fmt, ...)
 {
 	static char text[768];
 	va_list args;
@@ -66,8 +66,8 @@ static int loopback_up(void)
 const char *pair_host(void)
 {
 	if (unshare(CLONE_NEWNET))
-		return fail("unshare: %m");
-	return loopback_up() ? fail("cannot bring up loopback: %m") : NULL;
+		return pair_fail("unshare: %m");
+	return loopback_up() ? pair_fail("cannot bring up loopback: %m") : NULL;
 }
 
 const char *pair_net(struct memsync **ms)
@@ -80,8 +80,10 @@ const char *pair_net(struct memsync **ms)
 		return why;
 	err = memsync_open(ms);
 	if (err)
-		return fail("memsync_open: %s", strerror(-err));
-	return memsync_listen(*ms, &addr, false) ? fail("listen: %s", memsync_error(*ms)) : NULL;
+		return pair_fail("memsync_open: %s", strerror(-err));
+	if (memsync_listen(*ms, &addr, false))
+		return pair_fail("listen: %s", memsync_error(*ms));
+	return NULL;
 }
 
 /* ---- source and sink ---- */
@@ -112,10 +114,10 @@ static const char *share_replica(struct pair *p, int *fd)
 {
 	*fd = memfd_create("replica", 0);
 	if (*fd < 0 || ftruncate(*fd, p->size))
-		return fail("memory for the replica: %m");
+		return pair_fail("memory for the replica: %m");
 	p->replica = map_aside(p->size, *fd);
 	if (p->replica == MAP_FAILED)
-		return fail("mmap of the replica: %m");
+		return pair_fail("mmap of the replica: %m");
 	/* What was there before must not look like a success. */
 	memset(p->replica, 0xa5, p->size);
 	return NULL;
@@ -134,7 +136,7 @@ static const char *start_holder(struct pair *p, int fd)
 	ssize_t n;
 
 	if (pipe2(out, O_CLOEXEC))
-		return fail("pipe: %m");
+		return pair_fail("pipe: %m");
 	n = readlink("/proc/self/exe", path, sizeof(path) - 32);
 	path[n > 0 ? n : 0] = 0;
 	if (strrchr(path, '/'))
@@ -150,7 +152,7 @@ static const char *start_holder(struct pair *p, int fd)
 	    sizeof(p->replica_addr))
 		err = ECHILD;
 	close(out[0]);
-	return err ? fail("%s: %s", path, strerror(err)) : NULL;
+	return err ? pair_fail("%s: %s", path, strerror(err)) : NULL;
 }
 
 static const char *register_sink(struct pair *p)
@@ -174,7 +176,7 @@ static const char *register_sink(struct pair *p)
 		ranges[i].offset = 0;
 	}
 	if (memsync_register(p->ms, &opts, &p->sink))
-		return fail("register the sink: %s", memsync_error(p->ms));
+		return pair_fail("register the sink: %s", memsync_error(p->ms));
 	return NULL;
 }
 
@@ -193,7 +195,7 @@ static const char *register_source(struct pair *p)
 	};
 
 	if (memsync_register(p->ms, &opts, &p->source))
-		return fail("register the source: %s", memsync_error(p->ms));
+		return pair_fail("register the source: %s", memsync_error(p->ms));
 	return NULL;
 }
 
@@ -304,9 +306,9 @@ static const char *differs(const struct pair *p, uint64_t offset, unsigned int i
 	for (i = 0; i + 1 < p->nr_ranges; i++)
 		if (offset < p->ranges[i + 1].offset)
 			break;
-	return fail("byte 0x%lx of the replica (page %lu, source 0x%lx) is %02x instead of %02x",
-		    (long)offset, (long)(offset / PAGE),
-		    (long)(p->ranges[i].start + offset - p->ranges[i].offset), is, should);
+	return pair_fail("byte 0x%lx of the replica (page %lu, source 0x%lx) is %02x, not %02x",
+			 (long)offset, (long)(offset / PAGE),
+			 (long)(p->ranges[i].start + offset - p->ranges[i].offset), is, should);
 }
 
 static __thread sigjmp_buf unreadable;
@@ -359,8 +361,8 @@ static const char *read_source(const struct pair *p, int mem, uint64_t addr, uns
 			continue;
 		}
 		if (n == 0 || errno != EIO)
-			return fail("reading 0x%lx of the source: %s", (long)(addr + done),
-				    n ? strerror(errno) : "nothing there");
+			return pair_fail("reading 0x%lx of the source: %s", (long)(addr + done),
+					 n ? strerror(errno) : "nothing there");
 		n = PAGE - (addr + done) % PAGE;
 		memset(buf + done, 0, n);
 		done += n;
@@ -398,7 +400,7 @@ const char *pair_compare(struct pair *p)
 	size_t i;
 
 	if (mem < 0 || !buf)
-		why = fail("/proc/%d/mem: %m", p->pid);
+		why = pair_fail("/proc/%d/mem: %m", p->pid);
 	for (i = 0; i < p->nr_ranges && !why; i++)
 		why = compare_range(p, &p->ranges[i], mem, buf);
 	if (mem >= 0)
@@ -420,7 +422,7 @@ const char *pair_compare_direct(const struct pair *p, size_t offset, size_t leng
 const char *pair_sync(struct pair *p)
 {
 	if (memsync_barrier(p->ms, p->source, PAIR_TIMEOUT_MS, NULL))
-		return fail("barrier: %s", memsync_error(p->ms));
+		return pair_fail("barrier: %s", memsync_error(p->ms));
 	return NULL;
 }
 
@@ -481,7 +483,7 @@ const char *pair_wait_state(struct pair *p, uint32_t id, enum memsync_region_sta
 	const char *why = NULL;
 
 	if (memsync_events_open(p->ms, &events))
-		return fail("events: %s", memsync_error(p->ms));
+		return pair_fail("events: %s", memsync_error(p->ms));
 	while (!is_in_state(p, id, state, reason, size)) {
 		uint64_t now = now_ms();
 
@@ -490,9 +492,9 @@ const char *pair_wait_state(struct pair *p, uint32_t id, enum memsync_region_sta
 			continue;
 		}
 		region = pair_region(p, id);
-		why = fail("region %u is %s (%s), not %s", id,
-			   region ? memsync_region_state_name(region->state) : "not there",
-			   region ? region->reason : "", memsync_region_state_name(state));
+		why = pair_fail("region %u is %s (%s), not %s", id,
+				region ? memsync_region_state_name(region->state) : "not there",
+				region ? region->reason : "", memsync_region_state_name(state));
 		free(region);
 		break;
 	}

@@ -70,6 +70,9 @@ const char *pair_host(void);
 const char *pair_net(struct memsync **ms);
 struct memsync_addr pair_loopback(void);
 
+/* The sentence that says what failed; good until the next one. */
+const char *pair_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 /* All return NULL, or a sentence that says what failed. */
 const char *pair_start_ranges(struct pair *p, struct memsync *ms, const char *name, pid_t pid,
 			      const struct memsync_range *ranges, size_t nr);

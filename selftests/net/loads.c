@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -47,17 +46,6 @@ struct loads {
 FIXTURE(loads) {
 	struct loads l;
 };
-
-static const char *fail(const char *fmt, ...)
-{
-	static char text[512];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	return text;
-}
 
 static unsigned int cycles(void)
 {
@@ -107,7 +95,7 @@ static const char *load(struct loads *l)
 
 	if (!err)
 		err = memsync_open(&l->ms);
-	return err ? fail("load: %s", strerror(-err)) : NULL;
+	return err ? pair_fail("load: %s", strerror(-err)) : NULL;
 }
 
 static const char *unload(struct loads *l)
@@ -115,7 +103,7 @@ static const char *unload(struct loads *l)
 	memsync_close(l->ms);
 	l->ms = NULL;
 	if (syscall(SYS_delete_module, "memsync", O_NONBLOCK))
-		return fail("unload: %m");
+		return pair_fail("unload: %m");
 	return is_loaded() ? "it is unloaded, and there" : NULL;
 }
 
@@ -181,10 +169,10 @@ static const char *clear(struct loads *l)
 	memsync_close(l->ms);
 	err = memsync_open(&l->ms);
 	if (err)
-		return fail("memsync_open: %s", strerror(-err));
+		return pair_fail("memsync_open: %s", strerror(-err));
 	if (memsync_dump_regions(l->ms, unregister, l) ||
 	    memsync_dump_listeners(l->ms, unlisten, l))
-		return fail("clear: %s", memsync_error(l->ms));
+		return pair_fail("clear: %s", memsync_error(l->ms));
 	return NULL;
 }
 
@@ -193,7 +181,7 @@ static const char *let_go(struct writer *w)
 {
 	long faults = writer_order(w, WRITER_TOUCH);
 
-	return faults < 0 || faults >= MAX_FAULTS ? fail("%ld faults", faults) : NULL;
+	return faults < 0 || faults >= MAX_FAULTS ? pair_fail("%ld faults", faults) : NULL;
 }
 
 static const char *compare_range(const struct loads *l, unsigned int i)
@@ -209,9 +197,9 @@ static const char *compare_range(const struct loads *l, unsigned int i)
 
 		if (process_vm_readv(l->source.pid, &here[0], 1, &source, 1, 0) != PAGE ||
 		    process_vm_readv(l->sink.pid, &here[1], 1, &sink, 1, 0) != PAGE)
-			return fail("memory of a writer: %m");
+			return pair_fail("memory of a writer: %m");
 		if (memcmp(a, b, PAGE))
-			return fail("page %lu of range %u differs", (long)(at / PAGE), i);
+			return pair_fail("page %lu of range %u differs", (long)(at / PAGE), i);
 	}
 	return NULL;
 }
@@ -226,7 +214,7 @@ static const char *compare(const struct loads *l)
 static const char *sync_both(struct loads *l)
 {
 	if (memsync_barrier(l->ms, l->source_id, PAIR_TIMEOUT_MS, NULL))
-		return fail("barrier: %s", memsync_error(l->ms));
+		return pair_fail("barrier: %s", memsync_error(l->ms));
 	return NULL;
 }
 
@@ -238,7 +226,7 @@ static const char *last_one(struct loads *l)
 	if (writer_order(&l->sink, WRITER_TOUCH) < 0 || !compare(l))
 		return "source and sink are equal, and have not been registered";
 	if (register_both(l, true))
-		return fail("register: %s", memsync_error(l->ms));
+		return pair_fail("register: %s", memsync_error(l->ms));
 	why = sync_both(l);
 	if (!why)
 		why = compare(l);
@@ -287,7 +275,7 @@ static const char *begin_cycle(struct loads *l, unsigned int i)
 	if (why)
 		return why;
 	if (err && !l->failing)
-		return fail("register: %s", memsync_error(l->ms));
+		return pair_fail("register: %s", memsync_error(l->ms));
 	if (err || i % 4 == 1)
 		return NULL;
 	if (i % 4 == 0)
@@ -475,12 +463,12 @@ static const char *start_failing(struct loads *l, unsigned int n, unsigned int *
 
 	if (!err) {
 		err = memsync_open(&l->ms);
-		return err ? fail("allocation %u: %s", n, strerror(-err)) : unload(l);
+		return err ? pair_fail("allocation %u: %s", n, strerror(-err)) : unload(l);
 	}
 	++*failed;
 	if (err != -ENOMEM)
-		return fail("allocation %u: %s", n, strerror(-err));
-	return is_loaded() ? fail("allocation %u: half of it is there", n) : NULL;
+		return pair_fail("allocation %u: %s", n, strerror(-err));
+	return is_loaded() ? pair_fail("allocation %u: half of it is there", n) : NULL;
 }
 
 /* Each, or as many as there is time for, others each time: then each so manyeth. */
