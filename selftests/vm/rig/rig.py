@@ -15,7 +15,9 @@ from rig.guest import Guest
 Kernel = collections.namedtuple("Kernel", "name entry initramfs module kunit")
 
 # A boot takes seconds; this is for a host that is very busy
-BOOT_TIMEOUT = 900
+BOOT_TIMEOUT = 300
+# To make the guest what COMMAND expects
+SETUP_TIMEOUT = 900
 # From COMMAND's end to the last look at the log
 END_TIMEOUT = 900
 
@@ -102,7 +104,7 @@ class Rig:
 
     def setup(self):
         """Makes the guests what COMMAND expects."""
-        self.scripts("start", BOOT_TIMEOUT)
+        self.scripts("start", SETUP_TIMEOUT)
 
     def finish(self):
         """What is to be done before the log is judged."""
@@ -277,16 +279,21 @@ def to_stdio(kind, data):
 
 
 def boot(rig):
-    """Boots; once more if QEMU ended, or hung, before anything of the project's ran."""
+    """Boots; once more if a guest ended, or hung, before anything of the project's ran.
+
+    Whatever the kernel had to report by then it had to report of itself or of the
+    emulator. The log of that boot stays beside the other, as LOG.boot.
+    """
     try:
         rig.boot()
     except NotUp as why:
-        words = rig.stop()
-        if any(klog.reports(guest.log) for guest in rig.guests):
-            raise
-        say(f"{why}; booting once more")
-        for line in words:
+        for line in rig.stop():
             say(line)
+        rig.judge()
+        say(f"{why}; booting once more")
+        for guest in rig.guests:
+            os.replace(guest.log, f"{guest.log}.boot")
+            say(f"{guest.name}: the log of the first boot: {guest.log}.boot")
         rig.boot()
 
 
