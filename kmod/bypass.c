@@ -7,7 +7,8 @@
  * - mremap() tells of the place it moves pages from, not of the one it moves
  *   them to;
  * - a debugger's forced write to memory that the process may only read: the
- *   entry is not made writable for it, and the second one needs no fault.
+ *   entry is not made writable for it, and the second one needs no fault;
+ * - who takes a reference, for which see reference.c.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -22,6 +23,7 @@
 #include "bypass.h"
 #include "hook.h"
 #include "mm.h"
+#include "reference.h"
 #include "symbol.h"
 #include "track_internal.h"
 
@@ -67,21 +69,6 @@ static void notrace swap_hook(struct ftrace_regs *fregs)
 		ftrace_regs_set_instruction_pointer(fregs, (unsigned long)swap_page);
 }
 
-static void mark_range(struct mm_struct *mm, unsigned long start, unsigned long end)
-{
-	struct memsync_track *track;
-	struct memsync_mm *m;
-
-	rcu_read_lock();
-	m = memsync_mm_find(mm);
-	if (m)
-		list_for_each_entry_rcu(track, &m->tracks, node)
-			memsync_track_mark_range(track, start, end);
-	if (m && READ_ONCE(m->nr_follow))
-		memsync_track_stray(m, start, end, false);
-	rcu_read_unlock();
-}
-
 /*
  * The mmap lock is held for writing until the move is over: no harvest comes in
  * between, so hints at the entry are enough. A process only ever moves its own
@@ -93,9 +80,9 @@ static void notrace move_hook(struct ftrace_regs *fregs)
 	struct pagetable_move_control move = ftrace_regs_get_move(fregs);
 
 	if (likely(move.old_end - move.old_addr == move.len_in))
-		mark_range(current->mm, move.new_addr, move.new_addr + move.len_in);
+		memsync_track_mark_in(current->mm, move.new_addr, move.new_addr + move.len_in);
 	else
-		mark_range(current->mm, 0, TASK_SIZE);
+		memsync_track_mark_in(current->mm, 0, TASK_SIZE);
 }
 
 static int untouched(struct mm_struct *mm, unsigned long addr, void *buf, int len,
@@ -126,11 +113,11 @@ static int access_remote(struct mm_struct *mm, unsigned long addr, void *buf, in
 	rcu_read_unlock();
 	if (m)
 		memsync_mm_active_begin(m, start, end);
-	mark_range(mm, start, end);
+	memsync_track_mark_in(mm, start, end);
 
 	done = static_call(memsync_access_remote_vm)(mm, addr, buf, len, gup_flags);
 
-	mark_range(mm, start, end);
+	memsync_track_mark_in(mm, start, end);
 	if (m)
 		memsync_mm_active_end(m);
 	atomic_dec_return_release(in_flight);
@@ -163,6 +150,8 @@ void notrace memsync_bypass_hook(unsigned long site, struct ftrace_regs *fregs)
 		access_hook(fregs);
 	else if (site == move_site)
 		move_hook(fregs);
+	else
+		memsync_reference_hook(site, fregs);
 }
 
 static unsigned long find(const char *name)
@@ -176,16 +165,19 @@ static unsigned long find(const char *name)
 
 /**
  * memsync_bypass_find - can these ways be watched on this kernel?
- * @sites: set to where ftrace enters the functions, %MEMSYNC_BYPASSES of them
+ * @sites: set to where ftrace enters the functions, %MEMSYNC_BYPASSES at most
  *
- * Return: 0, or -errno with the reason in the log.
+ * Return: how many, or -errno with the reason in the log.
  */
 int memsync_bypass_find(unsigned long *sites)
 {
+	int nr;
+
 	swap_site = find("do_swap_page");
 	move_site = find("move_page_tables");
 	access_site = find("__access_remote_vm");
-	if (!swap_site || !move_site || !access_site)
+	nr = memsync_reference_find(sites + 3);
+	if (!swap_site || !move_site || !access_site || !nr)
 		return -ENOENT;
 	static_call_update(memsync_do_swap_page,
 			   (typeof(&unresolved))(swap_site + MCOUNT_INSN_SIZE));
@@ -194,5 +186,5 @@ int memsync_bypass_find(unsigned long *sites)
 	sites[0] = swap_site;
 	sites[1] = move_site;
 	sites[2] = access_site;
-	return 0;
+	return 3 + nr;
 }

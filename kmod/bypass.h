@@ -3,9 +3,11 @@
 #ifndef _MEMSYNC_BYPASS_H
 #define _MEMSYNC_BYPASS_H
 
+#include "reference.h"
+
 struct ftrace_regs;
 
-#define MEMSYNC_BYPASSES	3
+#define MEMSYNC_BYPASSES	(3 + MEMSYNC_REFERENCES)
 
 int memsync_bypass_find(unsigned long *sites);
 

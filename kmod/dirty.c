@@ -17,7 +17,8 @@ int memsync_dirty_init(struct memsync_dirty *d, unsigned long nr_blocks)
 	d->blocks = kvcalloc(nr_blocks, sizeof(*d->blocks), GFP_KERNEL_ACCOUNT);
 	d->marked = kvcalloc(BITS_TO_LONGS(nr_blocks), sizeof(long), GFP_KERNEL_ACCOUNT);
 	d->look = kvcalloc(BITS_TO_LONGS(nr_blocks), sizeof(long), GFP_KERNEL_ACCOUNT);
-	if (d->blocks && d->marked && d->look)
+	d->opened = kvcalloc(BITS_TO_LONGS(nr_blocks), sizeof(long), GFP_KERNEL_ACCOUNT);
+	if (d->blocks && d->marked && d->look && d->opened)
 		return 0;
 	memsync_dirty_destroy(d);
 	return -ENOMEM;
@@ -28,15 +29,17 @@ void memsync_dirty_destroy(struct memsync_dirty *d)
 	kvfree(d->blocks);
 	kvfree(d->marked);
 	kvfree(d->look);
+	kvfree(d->opened);
 	d->blocks = NULL;
 	d->marked = NULL;
 	d->look = NULL;
+	d->opened = NULL;
 }
 
 /* Bytes of memory the set occupies. */
 size_t memsync_dirty_bytes(const struct memsync_dirty *d)
 {
-	return d->nr_blocks * sizeof(*d->blocks) + 2 * BITS_TO_LONGS(d->nr_blocks) * sizeof(long);
+	return d->nr_blocks * sizeof(*d->blocks) + 3 * BITS_TO_LONGS(d->nr_blocks) * sizeof(long);
 }
 
 /* Marks the pages that are set in @pages. Any context. */
@@ -66,18 +69,44 @@ void memsync_dirty_pages(struct memsync_dirty *d, unsigned long block, unsigned 
 	memsync_dirty_bitmap(d, block, pages);
 }
 
+static bool promote_open(struct memsync_dirty *d, unsigned long block, unsigned int first,
+			 unsigned int nr)
+{
+	DECLARE_BITMAP(pages, MEMSYNC_BLOCK_PAGES);
+
+	bitmap_zero(pages, MEMSYNC_BLOCK_PAGES);
+	bitmap_set(pages, first, nr);
+	if (!bitmap_and(pages, pages, d->blocks[block].open, MEMSYNC_BLOCK_PAGES))
+		return false;
+	memsync_dirty_bitmap(d, block, pages);
+	return true;
+}
+
 /*
  * The page table is about to stop telling which of these pages were written:
- * where there is a look, they all count as dirty. The look stays.
- * Returns whether there is one.
+ * the open ones count as dirty and, where there is a look, they all do. The look
+ * stays. Returns whether any does.
  */
 bool memsync_dirty_promote(struct memsync_dirty *d, unsigned long block, unsigned int first,
 			   unsigned int nr)
 {
-	if (!test_bit(block, d->look))
-		return false;
-	memsync_dirty_pages(d, block, first, nr);
-	return true;
+	if (test_bit(block, d->look)) {
+		memsync_dirty_pages(d, block, first, nr);
+		return true;
+	}
+	return test_bit(block, d->opened) && promote_open(d, block, first, nr);
+}
+
+static void take_open(struct memsync_dirty *d, unsigned long block, struct memsync_taken *taken)
+{
+	unsigned long *open = d->blocks[block].open;
+	unsigned int i;
+
+	for (i = 0; i < BITS_TO_LONGS(MEMSYNC_BLOCK_PAGES); i++) {
+		taken->open[i] = READ_ONCE(open[i]) ? xchg(&open[i], 0) : 0;
+		if (taken->open[i])
+			taken->words |= BIT(i);
+	}
 }
 
 /**
@@ -98,6 +127,7 @@ bool memsync_dirty_take(struct memsync_dirty *d, unsigned long block, struct mem
 		return false;
 	taken->look = test_and_clear_bit(block, d->look);
 	taken->words = 0;
+#pragma GCC unroll 8
 	for (i = 0; i < BITS_TO_LONGS(MEMSYNC_BLOCK_PAGES); i++) {
 		taken->dirty[i] = 0;
 		if (!READ_ONCE(dirty[i]))
@@ -105,5 +135,8 @@ bool memsync_dirty_take(struct memsync_dirty *d, unsigned long block, struct mem
 		taken->dirty[i] = xchg(&dirty[i], 0);
 		taken->words |= BIT(i);
 	}
+	taken->opened = test_bit(block, d->opened) && test_and_clear_bit(block, d->opened);
+	if (unlikely(taken->opened))
+		take_open(d, block, taken);
 	return taken->look || taken->words;
 }

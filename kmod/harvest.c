@@ -11,6 +11,7 @@
 #include <linux/sched/mm.h>
 #include "delay.h"
 #include "object.h"
+#include "open.h"
 #include "tlb.h"
 #include "walk.h"
 
@@ -56,8 +57,11 @@ static void keep_unsettled(struct memsync_walk *w)
 static bool take_block(struct memsync_walk *w, unsigned long index)
 {
 	w->index = index;
-	w->addr = memsync_track_block_addr(w->track, index);
+	if (index - w->extent->index >= w->extent->nr)
+		w->extent = memsync_track_extent(w->track, index);
+	w->addr = (w->extent->first + index - w->extent->index) << MEMSYNC_BLOCK_SHIFT;
 	w->active = memsync_mm_active(w->track->m, w->addr, &w->started);
+	WRITE_ONCE(w->track->visited, index);	/* the taking is a full barrier */
 	if (!memsync_dirty_take(&w->track->dirty, index, &w->taken))
 		return false;
 	memsync_delay(MEMSYNC_DELAY_TAKEN);
@@ -65,15 +69,23 @@ static bool take_block(struct memsync_walk *w, unsigned long index)
 	return true;
 }
 
+static unsigned long nr_visited(const struct memsync_walk *w)
+{
+	return w->bare + w->h->nr;
+}
+
 /* Visits a marked block. Returns what that cost, of HOLD. */
 static unsigned int visit_block(struct memsync_walk *w, unsigned long index)
 {
-	unsigned long before = w->found;
+	unsigned long before = nr_visited(w);
+	bool any = take_block(w, index);
 
-	if (!take_block(w, index))
+	if (any)
+		memsync_walk_block(w);
+	smp_store_release(&w->track->visited, MEMSYNC_NO_BLOCK);	/* after the visit */
+	if (!any)
 		return HOLD_BLOCK;
-	memsync_walk_block(w);
-	return HOLD_BLOCK + (w->found - before) * HOLD_PAGE +
+	return HOLD_BLOCK + (nr_visited(w) - before) * HOLD_PAGE +
 	       (w->taken.look ? MEMSYNC_BLOCK_PAGES : 0);
 }
 
@@ -131,9 +143,11 @@ static void keep_excess(struct memsync_walk *w)
 
 		if (!memsync_piece_has_page(first))
 			continue;
+		/* Ours and that of the mapping. Such a page is no part of a larger folio. */
+		if (likely(page_ref_count(first->page) == 2))
+			continue;
 		folio = page_folio(first->page);
-		/* Ours and one more: that of the mapping, if the page is the process's still. */
-		if (likely(folio_ref_count(folio) <= 2))
+		if (folio_ref_count(folio) <= 2)
 			continue;
 		while (folio_test_large(folio) && piece < end && same_folio(piece, folio))
 			piece++;
@@ -229,6 +243,8 @@ static int recheck_vmas(struct memsync_walk *w)
 
 static int begin_walk(struct memsync_walk *w)
 {
+	if (test_and_clear_bit(MEMSYNC_TRACK_ALL_MARKED, &w->track->flags))
+		w->h->of_all = true;
 	if (memsync_mm_has_others(w->track->m)) {
 		memsync_track_ended(w->track,
 				    "KVM or another device has begun to write its memory, unseen");
@@ -246,7 +262,11 @@ static int walk_locked(struct memsync_walk *w, unsigned long *next)
 		return err;
 	w->pmds = NULL;
 	w->alone = list_is_singular(&w->track->m->tracks);
-	w->flush_start = ULONG_MAX;
+	w->may_open = w->alone && test_bit(MEMSYNC_TRACK_OPENS, &w->track->flags) &&
+		      READ_ONCE(w->track->m->references_seen);
+	w->plain = w->may_open && !w->h->of_all;
+	w->extent = w->track->extents;
+	w->range = w->track->nr_ranges;
 	w->flush_end = 0;
 	inc_tlb_flush_pending(w->mm);
 	*next = visit_blocks(w, *next);
@@ -380,6 +400,7 @@ static int harvest(struct memsync_walk *w, unsigned long *next, bool fetch)
 		give_back(w);
 	else
 		keep_excess(w);
+	memsync_open_adapt(w->track, &w->hot, &w->neighbours);
 	memsync_delay(MEMSYNC_DELAY_FOUND);
 	w->vma = NULL;
 	return err;

@@ -6,6 +6,7 @@
 #include <linux/mm.h>
 #include <linux/vmstat.h>
 #include "backing.h"
+#include "open.h"
 #include "pgwalk.h"
 #include "trace.h"
 #include "track_internal.h"
@@ -204,6 +205,22 @@ void memsync_track_stray(struct memsync_mm *m, unsigned long start, unsigned lon
 	}
 }
 
+/* The process, if it is watched, has [start, end) changed, or will. */
+void memsync_track_mark_in(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	struct memsync_track *track;
+	struct memsync_mm *m;
+
+	rcu_read_lock();
+	m = memsync_mm_find(mm);
+	if (m)
+		list_for_each_entry_rcu(track, &m->tracks, node)
+			memsync_track_mark_range(track, start, end);
+	if (m && READ_ONCE(m->nr_follow))
+		memsync_track_stray(m, start, end, false);
+	rcu_read_unlock();
+}
+
 /* Does any track watch the block that holds @addr? Under RCU. */
 bool memsync_track_covers(struct memsync_mm *m, unsigned long addr)
 {
@@ -247,18 +264,27 @@ static bool may_reuse(pte_t pte)
 	return PageAnon(page) && PageAnonExclusive(page);
 }
 
-static void mark_written(struct memsync_mm *m, unsigned long addr)
+static void mark_page(struct memsync_track *track, unsigned long block, unsigned long addr)
+{
+	memsync_dirty_page(&track->dirty, block, memsync_page_in_block(addr));
+	this_cpu_inc(*track->write_faults);
+}
+
+/* Returns whether any track watches it. */
+static bool mark_written(struct memsync_mm *m, unsigned long addr)
 {
 	struct memsync_track *track;
 	unsigned long block;
+	bool any = false;
 
 	list_for_each_entry_rcu(track, &m->tracks, node) {
 		block = memsync_track_block(track, addr);
 		if (block == MEMSYNC_NO_BLOCK)
 			continue;
-		memsync_dirty_page(&track->dirty, block, memsync_page_in_block(addr));
-		this_cpu_inc(*track->write_faults);
+		mark_page(track, block, addr);
+		any = true;
 	}
+	return any;
 }
 
 static void wake_all(struct memsync_mm *m)
@@ -267,6 +293,33 @@ static void wake_all(struct memsync_mm *m)
 
 	list_for_each_entry_rcu(track, &m->tracks, node)
 		memsync_track_wake(track);
+}
+
+/*
+ * Another track may have come since the look without the lock: then its harvest may
+ * have seen the entry already, and @only becomes NULL.
+ */
+static bool let_write(struct memsync_mm *m, struct vm_area_struct *vma,
+		      struct memsync_track **only, unsigned long block, unsigned long addr,
+		      pte_t *ptep)
+{
+	pte_t pte = ptep_get(ptep);
+
+	if (unlikely(!may_reuse(pte)))
+		return false;
+	if (likely(*only && memsync_track_only(m) == *only)) {
+		if (memsync_open_may_run(*only, block, memsync_page_in_block(addr)) &&
+		    test_bit(MEMSYNC_TRACK_OPENS, &(*only)->flags) &&
+		    READ_ONCE(m->references_seen))
+			memsync_open_neighbours(*only, vma, block, addr, ptep);
+		mark_page(*only, block, addr);
+	} else {
+		*only = NULL;
+		if (!mark_written(m, addr))
+			return false;
+	}
+	set_pte(ptep, pte_mkdirty(pte_mkwrite_novma(pte_mkyoung(pte))));
+	return true;
 }
 
 /* As mm_account_fault() would; the memcg's and perf's counts are out of a module's reach. */
@@ -305,29 +358,33 @@ static bool is_plain_write(const struct vm_area_struct *vma, unsigned int flags,
 bool memsync_track_write_fast(struct memsync_mm *m, struct vm_area_struct *vma,
 			      unsigned long addr, unsigned int flags, struct pt_regs *regs)
 {
+	struct memsync_track *only = memsync_track_only(m);
+	unsigned long block = MEMSYNC_NO_BLOCK;
 	struct memsync_ptes ptes;
-	bool done = false;
 	pmd_t *pmd;
-	pte_t pte;
+	bool done;
 
-	if (!is_plain_write(vma, flags, regs) || !memsync_track_covers(m, addr))
+	if (!is_plain_write(vma, flags, regs))
 		return false;
+	if (likely(only)) {
+		block = memsync_track_block(only, addr);
+		if (block == MEMSYNC_NO_BLOCK)
+			return false;
+	}
 	pmd = memsync_pgwalk_pmd(vma->vm_mm, addr);
 	if (!pmd || !memsync_pgwalk_lock(vma->vm_mm, pmd, addr, &ptes))
 		return false;
-	pte = ptep_get(ptes.first);
-	if (likely(may_reuse(pte))) {
-		mark_written(m, addr);
-		set_pte(ptes.first, pte_mkdirty(pte_mkwrite_novma(pte_mkyoung(pte))));
-		done = true;
-	}
+	done = let_write(m, vma, &only, block, addr, ptes.first);
 	memsync_pgwalk_unlock(&ptes);
-	if (done) {
-		memsync_track_account_fault();
+	if (!done)
+		return false;
+	memsync_track_account_fault();
+	if (likely(only))
+		memsync_track_wake(only);
+	else
 		wake_all(m);
-		if (unlikely(READ_ONCE(m->nr_follow)))
-			memsync_track_stray(m, addr, addr + 1, memsync_vma_is_of_file(vma));
-		trace_memsync_tracked_write(m->mm, addr, true);
-	}
-	return done;
+	if (unlikely(READ_ONCE(m->nr_follow)))
+		memsync_track_stray(m, addr, addr + 1, memsync_vma_is_of_file(vma));
+	trace_memsync_tracked_write(m->mm, addr, true);
+	return true;
 }

@@ -217,16 +217,16 @@ static void find_shared(void)
 int memsync_hook_init(void)
 {
 	unsigned long sites[1 + MEMSYNC_BYPASSES];
-	int err;
+	int err, nr;
 
 	fault_site = memsync_fault_find();
 	if (!fault_site)
 		return -EINVAL;
 	sites[0] = fault_site;
-	err = memsync_bypass_find(sites + 1);
-	if (err)
-		return err;
-	err = ftrace_set_filter_ips(&hook_ops, sites, ARRAY_SIZE(sites), 0, 0);
+	nr = memsync_bypass_find(sites + 1);
+	if (nr < 0)
+		return nr;
+	err = ftrace_set_filter_ips(&hook_ops, sites, 1 + nr, 0, 0);
 	if (err)
 		pr_err("ftrace does not hook what must be hooked in this kernel (error %d)\n", err);
 	else

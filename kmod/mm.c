@@ -34,11 +34,13 @@ static bool any_in_flight(struct memsync_mm *m)
 static void reap(struct work_struct *work)
 {
 	struct memsync_mm *m = container_of(to_delayed_work(work), struct memsync_mm, reaper);
+	bool faults;
 
 	/* A fault that found it in the table has raised its count by now. */
 	synchronize_rcu();
-	if (any_in_flight(m)) {
-		if (++m->waited % REAP_COMPLAIN == 0)
+	faults = any_in_flight(m);
+	if (faults || !smp_load_acquire(&m->references_seen)) {	/* pairs with passed_by() */
+		if (faults && ++m->waited % REAP_COMPLAIN == 0)
 			pr_info("waiting for a page fault that has been in flight for %u s\n",
 				m->waited / REAP_COMPLAIN * 5);
 		queue_delayed_work(reapers, &m->reaper, REAP_INTERVAL);
@@ -48,6 +50,13 @@ static void reap(struct work_struct *work)
 	kfree(m);
 	if (atomic_dec_and_test(&alive))
 		wake_up_all(&all_dead);
+}
+
+static void passed_by(struct rcu_head *head)
+{
+	struct memsync_mm *m = container_of(head, struct memsync_mm, passed_by);
+
+	smp_store_release(&m->references_seen, true);	/* may be freed from here on */
 }
 
 /* From the notifier's free callback, where nothing may sleep. */
@@ -69,6 +78,7 @@ static struct memsync_mm *alloc_mm(struct mm_struct *mm)
 	spin_lock_init(&m->active_lock);
 	mutex_init(&m->walk_mutex);
 	INIT_DELAYED_WORK(&m->reaper, reap);
+	m->references_seen = true;
 	atomic_inc(&alive);
 	return m;
 }
@@ -97,52 +107,16 @@ void memsync_mm_active_end(struct memsync_mm *m)
 	spin_unlock(&m->active_lock);
 }
 
-/**
- * memsync_mm_active - is a notifier range, or the like, under way in this block?
- * @m: the watched memory
- * @block_addr: first address of the block
- * @started: set to how many ranges have ever started
- *
- * To be asked before hints are taken.
- */
-bool memsync_mm_active(struct memsync_mm *m, unsigned long block_addr, unsigned long *started)
+bool memsync_mm_active_in(struct memsync_mm *m, unsigned long block_addr, unsigned long *started)
 {
 	bool ret;
 
-	*started = smp_load_acquire(&m->started);	/* pairs with its raising */
-	if (!READ_ONCE(m->active))
-		return false;
 	spin_lock(&m->active_lock);
 	ret = m->active && m->active_start < block_addr + MEMSYNC_BLOCK_SIZE &&
 	      block_addr < m->active_end;
 	*started = m->started;
 	spin_unlock(&m->active_lock);
 	return ret;
-}
-
-/* The same for any block. */
-bool memsync_mm_any_active(const struct memsync_mm *m, unsigned long *started)
-{
-	*started = smp_load_acquire(&m->started);	/* pairs with its raising */
-	return READ_ONCE(m->active);
-}
-
-/**
- * memsync_mm_unsettled - may a page of this block change hands right now?
- * @m: the watched memory
- * @block_addr: an address in the block
- *
- * To be asked after hints were taken: where a fault or a notifier range is under
- * way, its page table change may come after we looked, so the hints must stay.
- * The caller's taking was a full barrier, which pairs with the raising of the
- * counts before the first hint.
- */
-bool memsync_mm_unsettled(struct memsync_mm *m, unsigned long block_addr)
-{
-	unsigned long started;
-
-	return atomic_read(memsync_mm_in_flight(m, block_addr)) ||
-	       memsync_mm_active(m, block_addr & ~(MEMSYNC_BLOCK_SIZE - 1), &started);
 }
 
 /* This module's subscriptions, by where they hang on a list. */
@@ -201,6 +175,9 @@ static int publish(struct memsync_mm *m, struct netlink_ext_ack *extack)
 	int err;
 
 	hlist_add_head_rcu(&m->node, memsync_mm_bucket(m->mm));
+	/* Who was past the hook by then, on his way to a page with no lock (reference.c)? */
+	m->references_seen = false;
+	call_rcu_tasks(&m->passed_by, passed_by);
 	err = mmap_write_lock_killable(m->mm);
 	if (err)
 		goto hide;

@@ -33,6 +33,8 @@ struct netlink_ext_ack;
  * @active_end: and this one
  * @walk_mutex: one harvest at a time: what one track takes from the page table
  *	another one may be looking for
+ * @references_seen: nobody takes references any more without being watched
+ * @passed_by: an RCU callback that sets it
  * @reaper: frees it once no fault is in flight
  * @waited: how often the reaper has looked
  *
@@ -57,6 +59,8 @@ struct memsync_mm {
 	unsigned long active_start;
 	unsigned long active_end;
 	struct mutex walk_mutex;
+	bool references_seen;
+	struct rcu_head passed_by;
 	struct delayed_work reaper;
 	unsigned int waited;
 };
@@ -89,9 +93,49 @@ static inline atomic_t *memsync_mm_in_flight(struct memsync_mm *m, unsigned long
 
 void memsync_mm_active_begin(struct memsync_mm *m, unsigned long start, unsigned long end);
 void memsync_mm_active_end(struct memsync_mm *m);
-bool memsync_mm_active(struct memsync_mm *m, unsigned long block_addr, unsigned long *started);
-bool memsync_mm_any_active(const struct memsync_mm *m, unsigned long *started);
-bool memsync_mm_unsettled(struct memsync_mm *m, unsigned long block_addr);
+bool memsync_mm_active_in(struct memsync_mm *m, unsigned long block_addr,
+			  unsigned long *started);
+
+/* Is a notifier range, or the like, under way anywhere? As memsync_mm_active(). */
+static inline bool memsync_mm_any_active(const struct memsync_mm *m, unsigned long *started)
+{
+	*started = smp_load_acquire(&m->started);	/* pairs with its raising */
+	return READ_ONCE(m->active);
+}
+
+/**
+ * memsync_mm_active - is a notifier range, or the like, under way in this block?
+ * @m: the watched memory
+ * @block_addr: first address of the block
+ * @started: set to how many ranges have ever started
+ *
+ * To be asked before hints are taken.
+ */
+static inline bool memsync_mm_active(struct memsync_mm *m, unsigned long block_addr,
+				     unsigned long *started)
+{
+	return unlikely(memsync_mm_any_active(m, started)) &&
+	       memsync_mm_active_in(m, block_addr, started);
+}
+
+/**
+ * memsync_mm_unsettled - may a page of this block change hands right now?
+ * @m: the watched memory
+ * @block_addr: an address in the block
+ *
+ * To be asked after hints were taken: where a fault or a notifier range is under
+ * way, its page table change may come after we looked, so the hints must stay.
+ * The caller's taking was a full barrier, which pairs with the raising of the
+ * counts before the first hint.
+ */
+static inline bool memsync_mm_unsettled(struct memsync_mm *m, unsigned long block_addr)
+{
+	unsigned long started;
+
+	return atomic_read(memsync_mm_in_flight(m, block_addr)) ||
+	       memsync_mm_active(m, block_addr & ~(MEMSYNC_BLOCK_SIZE - 1), &started);
+}
+
 bool memsync_mm_has_others(const struct memsync_mm *m);
 int memsync_mm_own(const struct mmu_notifier *notifier);
 void memsync_mm_disown(const struct mmu_notifier *notifier);

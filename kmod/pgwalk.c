@@ -47,12 +47,12 @@ bool memsync_pgwalk_lock(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
 
 	rcu_read_lock();
 	pmdval = pmdp_get_lockless(pmd);
-	if (pmd_none(pmdval) || memsync_pmd_is_huge(pmdval) || unlikely(pmd_bad(pmdval)))
+	if (unlikely(pmd_bad(pmdval)))	/* nothing, or huge, as well */
 		goto unlock_rcu;
 	ptes->first = pte_offset_kernel(&pmdval, addr);
 	ptes->ptl = pte_lockptr(mm, &pmdval);
 	spin_lock(ptes->ptl);
-	if (likely(pmd_same(pmdval, pmdp_get_lockless(pmd))))
+	if (likely(native_pmd_val(pmdval) == native_pmd_val(pmdp_get_lockless(pmd))))
 		return true;
 	spin_unlock(ptes->ptl);
 unlock_rcu:

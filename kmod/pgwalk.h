@@ -38,6 +38,19 @@ static inline bool memsync_pte_is_void(pte_t pte)
 	return pte_none(pte) || softleaf_is_guard_marker(softleaf_from_pte(pte));
 }
 
+/* pte_present() and pte_write(), and neither pte_protnone() nor pte_special(), all at once. */
+static inline bool memsync_pte_is_written(pte_t pte)
+{
+	return (native_pte_val(pte) & (_PAGE_PRESENT | _PAGE_RW | _PAGE_SPECIAL)) ==
+	       (_PAGE_PRESENT | _PAGE_RW);
+}
+
+/* The page of such an entry: pte_page() would also undo what hides an inaccessible one's. */
+static inline struct page *memsync_pte_present_page(pte_t pte)
+{
+	return pfn_to_page((pte_val(pte) & PTE_PFN_MASK) >> PAGE_SHIFT);
+}
+
 /* Merely read-only, and nobody else waits for a fault on it; of a page that there is. */
 static inline bool memsync_pte_is_protected(pte_t pte)
 {

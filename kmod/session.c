@@ -124,7 +124,8 @@ static int peer_start(struct memsync_peer *peer, struct netlink_ext_ack *extack)
 	int err;
 
 	track = memsync_track_start(region->mm, region->ranges, region->nr_ranges,
-				    memsync_region_how(region) | MEMSYNC_TRACK_ALL_DIRTY,
+				    memsync_region_how(region) | MEMSYNC_TRACK_ALL_DIRTY |
+				    MEMSYNC_TRACK_PASSES,
 				    &track_ops, peer, extack);
 	if (IS_ERR(track))
 		return PTR_ERR(track);

@@ -9,6 +9,7 @@
 #include "delay.h"
 #include "hook.h"
 #include "object.h"
+#include "open.h"
 #include "tlb.h"
 #include "track_internal.h"
 
@@ -81,6 +82,8 @@ static struct memsync_track *alloc_track(const struct memsync_range *ranges, uns
 	if (!track)
 		return NULL;
 	track->nr_ranges = nr;
+	track->visited = MEMSYNC_NO_BLOCK;
+	track->around = MEMSYNC_OPEN_AROUND_FIRST;
 	track->ranges = kvmalloc_array(nr, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
 	track->extents = kvcalloc(nr, sizeof(*track->extents), GFP_KERNEL_ACCOUNT);
 	track->by_offset = kvcalloc(nr, sizeof(*track->by_offset), GFP_KERNEL_ACCOUNT);
@@ -156,6 +159,8 @@ memsync_track_start(struct mm_struct *mm, const struct memsync_range *ranges, un
 		__set_bit(MEMSYNC_TRACK_FOLLOWS, &track->flags);
 	if (how & MEMSYNC_TRACK_FOLLOW_FILES)
 		__set_bit(MEMSYNC_TRACK_FOLLOWS_FILES, &track->flags);
+	if (how & MEMSYNC_TRACK_PASSES)
+		__set_bit(MEMSYNC_TRACK_OPENS, &track->flags);
 	err = attach(track, mm, extack);
 	if (err) {
 		free_track(track);
@@ -197,6 +202,8 @@ static void take_marks(struct memsync_track *track, const struct memsync_track *
 	     block = memsync_dirty_next(d, block + 1)) {
 		to = memsync_track_block(track, memsync_track_block_addr(old, block));
 		memsync_dirty_bitmap(&track->dirty, to, d->blocks[block].dirty);
+		if (test_bit(block, d->opened))
+			memsync_dirty_bitmap(&track->dirty, to, d->blocks[block].open);
 		if (test_bit(block, d->look))
 			memsync_dirty_look(&track->dirty, to);
 		cond_resched();
@@ -222,6 +229,7 @@ static void mark_new(struct memsync_track *track, u64 old_size)
 	const struct memsync_range *r = track->ranges, *end = r + track->nr_ranges;
 	unsigned long addr, next;
 
+	set_bit(MEMSYNC_TRACK_ALL_MARKED, &track->flags);
 	for (; r < end; r++) {
 		if (r->offset < old_size)
 			continue;
@@ -253,7 +261,8 @@ struct memsync_track *memsync_track_grow(struct memsync_track *old,
 	track->owner = old->owner;
 	track->m = old->m;
 	track->flags = READ_ONCE(old->flags) &
-		       (BIT(MEMSYNC_TRACK_FOLLOWS) | BIT(MEMSYNC_TRACK_FOLLOWS_FILES));
+		       (BIT(MEMSYNC_TRACK_FOLLOWS) | BIT(MEMSYNC_TRACK_FOLLOWS_FILES) |
+			BIT(MEMSYNC_TRACK_OPENS));
 	mutex_lock(&memsync_mm_mutex);
 	list_replace_rcu(&old->node, &track->node);
 	memsync_view_hand_on(old, track);
@@ -296,8 +305,9 @@ void memsync_track_looked(struct memsync_track *track)
 	smp_mb__after_atomic();		/* whatever strays unseen by the look sets it again */
 }
 
-/* The first address of a block of the dirty set. */
-unsigned long memsync_track_block_addr(const struct memsync_track *track, unsigned long block)
+/* The one that holds a block of the dirty set. */
+const struct memsync_extent *memsync_track_extent(const struct memsync_track *track,
+						  unsigned long block)
 {
 	unsigned int low = 0, high = track->nr_extents - 1;
 
@@ -309,8 +319,15 @@ unsigned long memsync_track_block_addr(const struct memsync_track *track, unsign
 		else
 			high = mid - 1;
 	}
-	return (track->extents[low].first + block - track->extents[low].index)
-		<< MEMSYNC_BLOCK_SHIFT;
+	return &track->extents[low];
+}
+
+/* The first address of a block of the dirty set. */
+unsigned long memsync_track_block_addr(const struct memsync_track *track, unsigned long block)
+{
+	const struct memsync_extent *e = memsync_track_extent(track, block);
+
+	return (e->first + block - e->index) << MEMSYNC_BLOCK_SHIFT;
 }
 
 /* Index of the first range that ends above @addr, or nr_ranges. */
@@ -358,6 +375,7 @@ void memsync_track_mark_all(struct memsync_track *track)
 	DECLARE_BITMAP(members, MEMSYNC_BLOCK_PAGES);
 	unsigned long block;
 
+	set_bit(MEMSYNC_TRACK_ALL_MARKED, &track->flags);
 	for (block = 0; block < track->dirty.nr_blocks; block++) {
 		memsync_track_members(track, memsync_track_block_addr(track, block), members);
 		memsync_dirty_bitmap(&track->dirty, block, members);
@@ -380,15 +398,20 @@ void memsync_track_mark(struct memsync_track *track, u64 offset, unsigned long n
 
 u64 memsync_track_dirty_pages(struct memsync_track *track)
 {
-	struct memsync_dirty *d = &track->dirty;
+	DECLARE_BITMAP(written, MEMSYNC_BLOCK_PAGES);
 	DECLARE_BITMAP(members, MEMSYNC_BLOCK_PAGES);
+	struct memsync_dirty *d = &track->dirty;
 	unsigned long block;
 	u64 sum = 0;
 
 	for (block = memsync_dirty_next(d, 0); block < d->nr_blocks;
 	     block = memsync_dirty_next(d, block + 1)) {
 		memsync_track_members(track, memsync_track_block_addr(track, block), members);
-		bitmap_and(members, members, d->blocks[block].dirty, MEMSYNC_BLOCK_PAGES);
+		bitmap_zero(written, MEMSYNC_BLOCK_PAGES);
+		if (test_bit(block, d->opened))
+			memsync_open_written(track, block, written);
+		bitmap_or(written, written, d->blocks[block].dirty, MEMSYNC_BLOCK_PAGES);
+		bitmap_and(members, members, written, MEMSYNC_BLOCK_PAGES);
 		sum += bitmap_weight(members, MEMSYNC_BLOCK_PAGES);
 		cond_resched();
 	}

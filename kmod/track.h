@@ -31,11 +31,14 @@ struct memsync_track_ops {
  *	could be tracked; and a mapping of another kind inside them is a hole
  * @MEMSYNC_TRACK_FOLLOW_FILES: with that, private mappings of files are such
  *	memory, too
+ * @MEMSYNC_TRACK_PASSES: harvests follow one another, so that pages may be left
+ *	writable of which a later one is to find out whether they were written
  */
 enum memsync_track_how {
 	MEMSYNC_TRACK_ALL_DIRTY	= BIT(0),
 	MEMSYNC_TRACK_FOLLOW	= BIT(1),
 	MEMSYNC_TRACK_FOLLOW_FILES	= BIT(2),
+	MEMSYNC_TRACK_PASSES		= BIT(3),
 };
 
 /**
@@ -104,7 +107,8 @@ u64 memsync_track_dirty_pages(struct memsync_track *track);
 
 /*
  * Asks for one ops->dirtied at the next hint. Returns false, and asks for
- * nothing, if something is dirty (or to be looked for) already.
+ * nothing, if something is dirty (or to be looked for) already, or can be written
+ * with no hint.
  */
 bool memsync_track_arm(struct memsync_track *track);
 
@@ -152,6 +156,7 @@ struct memsync_part {
  * @next: block where the walk goes on; zero at first, owned by the track
  * @nr: pieces filled in by the last call
  * @pieces: them, in address order within a call
+ * @of_all: the track's own
  * @nr_parts: the track's own
  * @parts: the track's own
  *
@@ -161,6 +166,7 @@ struct memsync_harvest {
 	unsigned long next;
 	unsigned int nr;
 	struct memsync_piece pieces[MEMSYNC_HARVEST_PIECES];
+	bool of_all;
 	unsigned int nr_parts;
 	struct memsync_part parts[MEMSYNC_HARVEST_PARTS];
 };
@@ -168,6 +174,7 @@ struct memsync_harvest {
 static inline void memsync_harvest_begin(struct memsync_harvest *h)
 {
 	h->next = 0;
+	h->of_all = false;
 	h->nr = 0;
 	h->nr_parts = 0;
 }

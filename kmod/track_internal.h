@@ -24,6 +24,8 @@ enum memsync_track_flag {
 	MEMSYNC_TRACK_FOLLOWS_FILES,	/* see MEMSYNC_TRACK_FOLLOW_FILES; fixed */
 	MEMSYNC_TRACK_STRAYED,	/* something was written outside the ranges */
 	MEMSYNC_TRACK_SHARES,	/* holds the hooks of shared memory */
+	MEMSYNC_TRACK_OPENS,	/* see MEMSYNC_TRACK_PASSES; fixed */
+	MEMSYNC_TRACK_ALL_MARKED,	/* or much: the next walk does not tell what is written often */
 };
 
 /**
@@ -39,6 +41,10 @@ enum memsync_track_flag {
  * @backings: the files that the last walk found mapped
  * @views: the shared objects that it found
  * @flags: enum memsync_track_flag
+ * @visited: the block that a walk has taken, or MEMSYNC_NO_BLOCK
+ * @around: how many neighbours of a written page may be made open
+ * @hot_rest: for how many walks no page is opened for being written often
+ * @hot_doubt: for how many it was the last time
  * @write_faults: per CPU
  * @past_write_faults: of the tracks that this one replaced
  * @ops: upcalls
@@ -56,6 +62,10 @@ struct memsync_track {
 	struct memsync_backings backings;
 	struct memsync_views views;
 	unsigned long flags;
+	unsigned long visited;
+	unsigned int around;
+	unsigned int hot_rest;
+	unsigned int hot_doubt;
 	u64 __percpu *write_faults;
 	u64 past_write_faults;
 	const struct memsync_track_ops *ops;
@@ -106,6 +116,16 @@ static inline bool memsync_track_is_marked(const struct memsync_track *track, un
 	return test_bit(memsync_page_in_block(addr), track->dirty.blocks[block].dirty);
 }
 
+/* The track of this memory if there is only one, else NULL. Under RCU, or m->walk_mutex. */
+static inline struct memsync_track *memsync_track_only(const struct memsync_mm *m)
+{
+	struct list_head *first = rcu_dereference_raw(list_next_rcu(&m->tracks));
+
+	if (first == &m->tracks || rcu_dereference_raw(list_next_rcu(first)) != &m->tracks)
+		return NULL;
+	return list_entry(first, struct memsync_track, node);
+}
+
 static inline bool memsync_track_follows(const struct memsync_track *track)
 {
 	return test_bit(MEMSYNC_TRACK_FOLLOWS, &track->flags);
@@ -118,6 +138,8 @@ static inline bool memsync_track_leaves_out(const struct memsync_track *track,
 	return memsync_track_follows(track) && memsync_vma_is_foreign(vma);
 }
 
+const struct memsync_extent *memsync_track_extent(const struct memsync_track *track,
+						  unsigned long block);
 unsigned long memsync_track_block_addr(const struct memsync_track *track, unsigned long block);
 unsigned int memsync_track_range_at(const struct memsync_track *track, unsigned long addr);
 unsigned long memsync_track_offset_addr(const struct memsync_track *track, u64 offset);
@@ -132,6 +154,7 @@ bool memsync_track_wants_split(struct memsync_mm *m, struct vm_area_struct *vma,
 			       unsigned long addr, unsigned int flags);
 void memsync_track_hint(struct memsync_mm *m, unsigned long addr, unsigned int flags, bool entry);
 void memsync_track_account_fault(void);
+void memsync_track_mark_in(struct mm_struct *mm, unsigned long start, unsigned long end);
 void memsync_track_stray(struct memsync_mm *m, unsigned long start, unsigned long end,
 			 bool in_file);
 

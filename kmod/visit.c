@@ -6,9 +6,13 @@
 #include <linux/pagemap.h>
 #include <linux/swap.h>
 #include "object.h"
+#include "open.h"
 #include "pgwalk.h"
 #include "shared.h"
 #include "walk.h"
+
+/* How far apart two pages lie whose entries are a byte apart. */
+#define BYTES_PER_ENTRY_BYTE		(PAGE_SIZE / sizeof(pte_t))
 
 /* A stretch of one block, one range and one VMA. */
 struct segment {
@@ -52,14 +56,12 @@ static __always_inline void found_page(struct memsync_walk *w, const struct segm
 				       unsigned int i, struct page *page)
 {
 	get_page(page);
-	w->found++;
 	*next_piece(w) = (struct memsync_piece){ offset_of(s, i), 1, page };
 }
 
 static void found_elsewhere(struct memsync_walk *w, const struct segment *s, unsigned int i)
 {
 	w->elsewhere = true;
-	w->found++;
 	*next_piece(w) = (struct memsync_piece){ offset_of(s, i), 1, MEMSYNC_PAGE_ELSEWHERE };
 }
 
@@ -68,7 +70,7 @@ static void found_zeros(struct memsync_walk *w, const struct segment *s, unsigne
 	struct memsync_piece *last;
 	u64 offset = offset_of(s, i);
 
-	w->found++;
+	w->bare++;
 	last = w->h->nr ? &w->h->pieces[w->h->nr - 1] : NULL;
 	if (last && !last->page && last->offset + ((u64)last->nr << PAGE_SHIFT) == offset)
 		last->nr++;
@@ -99,9 +101,20 @@ static void tell_others(struct memsync_walk *w, unsigned long addr)
  */
 static void distrust_entries(struct memsync_walk *w)
 {
-	if (w->taken.look &&
-	    (w->active || READ_ONCE(w->track->m->started) != w->started))
+	if (likely(!w->taken.look && !w->taken.opened) ||
+	    (!w->active && READ_ONCE(w->track->m->started) == w->started))
+		return;
+	if (w->taken.look)
 		memsync_taken_fill(&w->taken);
+	else
+		memsync_taken_fill_open(&w->taken);
+}
+
+/* There are no entries to tell which of the open pages were written. */
+static void distrust_open(struct memsync_walk *w)
+{
+	if (unlikely(w->taken.opened))
+		memsync_taken_fill_open(&w->taken);
 }
 
 /* What migrates from a writable entry comes back writable, and nobody tells. */
@@ -153,6 +166,104 @@ static __always_inline void visit_pte(struct memsync_walk *w, const struct segme
 		found_page(w, s, i, pte_page(pte));
 }
 
+static bool is_open(const struct memsync_walk *w, unsigned int i)
+{
+	return w->taken.opened && test_bit(i, w->taken.open);
+}
+
+/* Those of @pages, of one word, that were found the last two times as well. */
+static unsigned long hot_ones(const struct memsync_walk *w, unsigned int word,
+			      unsigned long pages)
+{
+	const struct memsync_block *b = &w->track->dirty.blocks[w->index];
+
+	return w->may_open && !w->track->hot_rest ? pages & b->once[word] & b->twice[word] : 0;
+}
+
+/* Was this page, which is open, opened for having been one of those? */
+static bool is_hot(const struct memsync_walk *w, unsigned int i)
+{
+	return test_bit(i, w->track->dirty.blocks[w->index].twice);
+}
+
+/*
+ * What was found in a word, for the next times. A hot page that was not written keeps
+ * its place for now.
+ */
+static __always_inline void remember(struct memsync_walk *w, struct memsync_block *b,
+				     unsigned int word, unsigned long mask)
+{
+	unsigned long found = w->h->of_all ? 0 : w->taken.dirty[word] & mask;
+	unsigned long again = found & b->once[word];
+
+	if (unlikely(again))
+		b->twice[word] = again | (w->taken.opened ? b->twice[word] & w->taken.open[word] : 0);
+	b->once[word] = found | (b->once[word] & ~mask);
+}
+
+/* Is an open page that was not written to be closed? A hot one, the second time. */
+static bool is_lost(struct memsync_walk *w, unsigned int i)
+{
+	struct memsync_block *b = &w->track->dirty.blocks[w->index];
+
+	if (!test_bit(i, b->twice)) {
+		w->neighbours.lost++;
+		return true;
+	}
+	if (test_bit(i, b->once))
+		return false;
+	w->hot.lost++;
+	__clear_bit(i, b->twice);
+	return true;
+}
+
+/*
+ * An open page that nobody has written, for all we know, ends in two steps. It is
+ * protected, but stays among the open ones: a CPU that was about to write it may set the
+ * dirty bit of an entry that is read-only by then, and goes on until the flush. The next
+ * walk looks once more.
+ */
+static bool close_page(struct memsync_walk *w, unsigned int i, pte_t *ptep, struct page *page)
+{
+	pte_t pte = ptep_get(ptep);
+
+	if (!PageAnon(page) || memsync_open_is_written(pte, page))
+		return false;
+	w->bare++;
+	if (!pte_write(pte))
+		return true;
+	if (is_lost(w, i))
+		ptep_set_wrprotect(w->mm, w->addr + ((unsigned long)i << PAGE_SHIFT), ptep);
+	memsync_dirty_open(&w->track->dirty, w->index, i);
+	return true;
+}
+
+/* One that is open, or may be from now on. */
+static void visit_open(struct memsync_walk *w, const struct segment *s, unsigned int i,
+		       pte_t *ptep)
+{
+	bool hinted = test_bit(i, w->taken.dirty), hot = is_hot(w, i);
+	pte_t pte = ptep_get(ptep);
+	struct page *page;
+
+	if (!pte_present(pte) || pte_special(pte)) {
+		visit_pte(w, s, i, ptep, true);
+		return;
+	}
+	page = pte_page(pte);
+	if (!hinted && close_page(w, i, ptep, page))
+		return;
+	if (is_open(w, i) && pte_write(pte))
+		(hot ? &w->hot : &w->neighbours)->paid++;
+	__set_bit(i, w->taken.dirty);
+	if (hot && pte_write(pte) && memsync_open_clean(ptep, page)) {
+		memsync_dirty_open(&w->track->dirty, w->index, i);
+		found_page(w, s, i, page);
+	} else {
+		visit_pte(w, s, i, ptep, true);
+	}
+}
+
 /* The pages of a word that lie in the segment. */
 static unsigned long in_segment(const struct segment *s, unsigned int word)
 {
@@ -168,38 +279,133 @@ static unsigned long in_segment(const struct segment *s, unsigned int word)
 	return mask;
 }
 
-/* By words, since this is where a harvest spends its time. */
-static void visit_hinted(struct memsync_walk *w, const struct segment *s, struct memsync_ptes *ptes)
+/* The entries of one word, those of @open being open, or maybe so from now on. */
+static void visit_word(struct memsync_walk *w, const struct segment *s, unsigned int word,
+		       unsigned long bits, unsigned long open, pte_t *table)
 {
-	pte_t *table = ptes->first - s->first;
-	unsigned long words, bits;
+	for (; bits; bits &= bits - 1) {
+		unsigned int i = word * BITS_PER_LONG + __ffs(bits);
+
+		if (open & BIT(i % BITS_PER_LONG))
+			visit_open(w, s, i, table + i);
+		else
+			visit_pte(w, s, i, table + i, true);
+	}
+}
+
+static noinline void visit_hinted(struct memsync_walk *w, const struct segment *s, pte_t *table)
+{
+	struct memsync_block *b = &w->track->dirty.blocks[w->index];
+	unsigned long words, bits, open, mask;
 
 	for (words = w->taken.words; words; words &= words - 1) {
 		unsigned int word = __ffs(words);
 
-		bits = w->taken.dirty[word];
-		if (s->nr != MEMSYNC_BLOCK_PAGES)
-			bits &= in_segment(s, word);
-		for (; bits; bits &= bits - 1) {
-			unsigned int i = word * BITS_PER_LONG + __ffs(bits);
-
-			visit_pte(w, s, i, table + i, true);
-		}
+		mask = in_segment(s, word);
+		open = w->taken.opened ? w->taken.open[word] & mask : 0;
+		bits = (w->taken.dirty[word] & mask) | open;
+		open = w->may_open ? open | hot_ones(w, word, bits) : 0;
+		visit_word(w, s, word, bits, open, table);
+		if (w->may_open)
+			remember(w, b, word, mask);
 	}
 }
 
-static void visit_ptes(struct memsync_walk *w, const struct segment *s, struct memsync_ptes *ptes)
+/* Some of @bits were found last time, too. Returns whether the word is done. */
+static noinline bool visit_again(struct memsync_walk *w, const struct segment *s, unsigned int word,
+				 unsigned long bits, pte_t *table)
 {
+	struct memsync_block *b = &w->track->dirty.blocks[w->index];
+	unsigned long open = hot_ones(w, word, bits);
+
+	if (open)
+		visit_word(w, s, word, bits, open, table);
+	remember(w, b, word, ~0UL);
+	return open;
+}
+
+static noinline void visit_rare(struct memsync_walk *w, const struct segment *s, unsigned int i,
+				pte_t *ptep)
+{
+	visit_pte(w, s, i, ptep, true);
+}
+
+/*
+ * A whole block with nothing to look at, nothing open and no other track: this is where a
+ * harvest spends its time, so there is little in between.
+ */
+static noinline void visit_plain(struct memsync_walk *w, const struct segment *s, pte_t *table)
+{
+	unsigned long *once = w->track->dirty.blocks[w->index].once;
+	struct memsync_piece *piece = &w->h->pieces[w->h->nr];
+	u64 base = s->offset - (u64)table * BYTES_PER_ENTRY_BYTE;
+	unsigned long words, bits;
+
+	for (words = w->taken.words; words; words &= words - 1) {
+		unsigned long word = __ffs(words);
+		pte_t *first = table + word * BITS_PER_LONG;
+
+		bits = w->taken.dirty[word];
+		if (unlikely(bits & once[word])) {
+			w->h->nr = piece - w->h->pieces;
+			if (visit_again(w, s, word, bits, table))
+				bits = 0;
+			piece = &w->h->pieces[w->h->nr];
+		} else {
+			once[word] = bits;
+		}
+		for (; bits; bits &= bits - 1) {
+			pte_t *ptep = first + __ffs(bits), pte = ptep_get(ptep);
+
+			if (likely(memsync_pte_is_written(pte))) {
+				struct page *page = memsync_pte_present_page(pte);
+
+				*piece++ = (struct memsync_piece){
+					base + (u64)ptep * BYTES_PER_ENTRY_BYTE, 1, page
+				};
+				ptep_set_wrprotect(w->mm, w->addr, ptep);
+				get_page(page);
+			} else {
+				w->h->nr = piece - w->h->pieces;
+				visit_rare(w, s, ptep - table, ptep);
+				piece = &w->h->pieces[w->h->nr];
+			}
+		}
+	}
+	w->h->nr = piece - w->h->pieces;
+}
+
+/* Each entry tells for itself. */
+static noinline void visit_all(struct memsync_walk *w, const struct segment *s, pte_t *table)
+{
+	struct memsync_block *b = &w->track->dirty.blocks[w->index];
 	unsigned int i;
 
-	distrust_entries(w);
-	if (!w->taken.look) {
-		visit_hinted(w, s, ptes);
-		return;
+	for (i = s->first; i < s->first + s->nr; i++) {
+		bool hinted = test_bit(i, w->taken.dirty), open = is_open(w, i);
+		unsigned long hot = hinted ? hot_ones(w, i / BITS_PER_LONG,
+						      BIT(i % BITS_PER_LONG)) : 0;
+
+		if (w->may_open && (open || hot))
+			visit_open(w, s, i, table + i);
+		else
+			visit_pte(w, s, i, table + i, hinted || open);
 	}
-	for (i = s->first; i < s->first + s->nr; i++)
-		visit_pte(w, s, i, ptes->first + (i - s->first),
-			  test_bit(i, w->taken.dirty));
+	if (!w->may_open)
+		return;
+	for (i = s->first / BITS_PER_LONG; i <= (s->first + s->nr - 1) / BITS_PER_LONG; i++)
+		remember(w, b, i, in_segment(s, i));
+}
+
+static void visit_ptes(struct memsync_walk *w, const struct segment *s, pte_t *table)
+{
+	distrust_entries(w);
+	if (w->taken.look)
+		visit_all(w, s, table);
+	else if (likely(w->plain && !w->taken.opened && s->nr == MEMSYNC_BLOCK_PAGES))
+		visit_plain(w, s, table);
+	else
+		visit_hinted(w, s, table);
 }
 
 static void visit_missing(struct memsync_walk *w, const struct segment *s)
@@ -207,6 +413,7 @@ static void visit_missing(struct memsync_walk *w, const struct segment *s)
 	unsigned int i;
 
 	distrust_entries(w);
+	distrust_open(w);
 	for_each_wanted(i, w, s) {
 		if (w->backed)
 			found_elsewhere(w, s, i);
@@ -242,6 +449,7 @@ static bool visit_huge(struct memsync_walk *w, const struct segment *s, pmd_t *p
 	if (!memsync_pmd_is_huge(pmdval))
 		return false;
 	distrust_entries(w);
+	distrust_open(w);
 	if (present && pmd_write(pmdval))
 		protect_huge(w, pmd);
 	else if (!present && softleaf_is_migration_write(softleaf_from_pmd(pmdval)))
@@ -288,8 +496,14 @@ static void visit_segment(struct memsync_walk *w, const struct segment *s)
 	struct memsync_ptes ptes;
 
 	for (;;) {
-		pmd_t pmdval = pmd ? pmdp_get_lockless(pmd) : __pmd(0);
+		pmd_t pmdval;
 
+		if (likely(pmd && memsync_pgwalk_lock(w->mm, pmd, s->start, &ptes))) {
+			visit_ptes(w, s, ptes.first - s->first);
+			memsync_pgwalk_unlock(&ptes);
+			return;
+		}
+		pmdval = pmd ? pmdp_get_lockless(pmd) : __pmd(0);
 		if (pmd_none(pmdval)) {
 			visit_missing(w, s);
 			return;
@@ -300,10 +514,6 @@ static void visit_segment(struct memsync_walk *w, const struct segment *s)
 		} else if (unlikely(pmd_bad(pmdval))) {
 			w->err = -EFAULT;
 			memsync_track_ended(w->track, "its page tables are damaged");
-			return;
-		} else if (memsync_pgwalk_lock(w->mm, pmd, s->start, &ptes)) {
-			visit_ptes(w, s, &ptes);
-			memsync_pgwalk_unlock(&ptes);
 			return;
 		}
 		cpu_relax();
@@ -318,6 +528,7 @@ static void visit_hole(struct memsync_walk *w, const struct segment *s)
 {
 	unsigned int i;
 
+	distrust_open(w);
 	for_each_wanted(i, w, s)
 		found_zeros(w, s, i);
 }
@@ -357,7 +568,6 @@ static void note_shared(struct memsync_walk *w, const struct segment *s)
 
 		if (!wanted && !w->taken.look)
 			continue;
-		w->found++;
 		*next_piece(w) = (struct memsync_piece) {
 			offset_of(s, i), 1, wanted ? MEMSYNC_PAGE_SHARED : MEMSYNC_PAGE_UNSURE,
 		};
@@ -374,6 +584,7 @@ static void visit_object(struct memsync_walk *w, const struct vm_area_struct *vm
 	pgoff_t index = linear_page_index((struct vm_area_struct *)vma, s->start);
 	struct memsync_part *part;
 
+	distrust_open(w);
 	if (!memsync_view_covers(w->track, vma, s->start,
 				 s->start + ((unsigned long)s->nr << PAGE_SHIFT))) {
 		memsync_walk_keep(w);
@@ -403,11 +614,8 @@ void memsync_walk_refuse(struct memsync_walk *w, const struct vm_area_struct *vm
 	w->err = -EOPNOTSUPP;
 }
 
-/* The mapping that ends above @addr, if any. */
-struct vm_area_struct *memsync_walk_vma(struct memsync_walk *w, unsigned long addr)
+struct vm_area_struct *memsync_walk_find_vma(struct memsync_walk *w, unsigned long addr)
 {
-	if (w->vma && addr >= w->vma->vm_start && addr < w->vma->vm_end)
-		return w->vma;
 	w->vma = find_vma(w->mm, addr);
 	w->refusal = w->vma ? memsync_vma_refusal(w->vma) : NULL;
 	w->hole = w->refusal && memsync_track_leaves_out(w->track, w->vma);
@@ -434,8 +642,10 @@ static unsigned long visit_part(struct memsync_walk *w, const struct memsync_ran
 		end = min(end, vma->vm_start);
 	s.nr = (end - addr) >> PAGE_SHIFT;
 	if (unlikely(w->track->views.nr) && !(mapped && w->object) &&
-	    memsync_view_find(w->track, addr))
+	    memsync_view_find(w->track, addr)) {
+		distrust_open(w);
 		memsync_walk_keep(w);	/* the object may come back, and nobody would tell */
+	}
 	if (mapped && unlikely(w->refusal) && !w->hole)
 		memsync_walk_refuse(w, vma, w->refusal);
 	else if (mapped && w->object)
@@ -445,6 +655,16 @@ static unsigned long visit_part(struct memsync_walk *w, const struct memsync_ran
 	else
 		visit_hole(w, &s);
 	return end;
+}
+
+/* The first range that ends above this block's address; mostly that of the last block. */
+static unsigned int range_at(struct memsync_walk *w)
+{
+	const struct memsync_track *track = w->track;
+
+	if (w->range >= track->nr_ranges || track->ranges[w->range].end <= w->addr)
+		w->range = memsync_track_range_at(track, w->addr);
+	return w->range;
 }
 
 /**
@@ -457,7 +677,7 @@ void memsync_walk_block(struct memsync_walk *w)
 {
 	unsigned long block_end = w->addr + MEMSYNC_BLOCK_SIZE;
 	struct memsync_track *track = w->track;
-	unsigned int i = memsync_track_range_at(track, w->addr);
+	unsigned int i = range_at(w);
 
 	for (; i < track->nr_ranges && track->ranges[i].start < block_end; i++) {
 		const struct memsync_range *r = &track->ranges[i];
@@ -467,6 +687,7 @@ void memsync_walk_block(struct memsync_walk *w)
 		while (addr < end)
 			addr = visit_part(w, r, addr, end);
 	}
-	w->flush_start = min(w->flush_start, w->addr);
-	w->flush_end = max(w->flush_end, block_end);
+	if (!w->flush_end)
+		w->flush_start = w->addr;
+	w->flush_end = block_end;
 }

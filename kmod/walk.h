@@ -16,6 +16,12 @@ static inline bool memsync_piece_has_page(const struct memsync_piece *piece)
 	return piece->page > MEMSYNC_PAGE_UNSURE;
 }
 
+/* Open pages: those that were written, and those that are closed since they were not. */
+struct memsync_bets {
+	unsigned int paid;
+	unsigned int lost;
+};
+
 /* One call of memsync_harvest(): state of the walk. */
 struct memsync_walk {
 	struct memsync_track *track;
@@ -28,8 +34,12 @@ struct memsync_walk {
 	bool object;			/* that others may share it, */
 	pmd_t *pmds;			/* and the last table of PMDs */
 	unsigned long pmds_addr;	/* an address that it covers */
-	unsigned long found;		/* dirty pages */
+	unsigned long bare;		/* pages visited that were zeros, or not written */
 	bool alone;			/* no other track of this memory */
+	bool may_open;			/* so that pages may be left writable */
+	bool plain;			/* so, and what is found is what was written of late */
+	struct memsync_bets hot;
+	struct memsync_bets neighbours;
 	bool elsewhere;			/* a piece is to be faulted in */
 	bool told;			/* other tracks were marked */
 	bool unsure_is_written;		/* the object is in page tables that do not tell */
@@ -41,6 +51,9 @@ struct memsync_walk {
 	int err;
 	unsigned long flush_start;
 	unsigned long flush_end;
+
+	const struct memsync_extent *extent;	/* those of the last block, */
+	unsigned int range;			/* which mostly are the next one's */
 
 	/* the block */
 	unsigned long index;
@@ -55,8 +68,16 @@ void memsync_walk_keep(struct memsync_walk *w);
 bool memsync_folio_has_excess(struct folio *folio, unsigned int own);
 int memsync_settle(struct memsync_walk *w, bool fetch);
 void memsync_settle_end(struct memsync_walk *w);
-struct vm_area_struct *memsync_walk_vma(struct memsync_walk *w, unsigned long addr);
+struct vm_area_struct *memsync_walk_find_vma(struct memsync_walk *w, unsigned long addr);
 void memsync_walk_refuse(struct memsync_walk *w, const struct vm_area_struct *vma,
 			 const char *why);
+
+/* The mapping that ends above @addr, if any. */
+static inline struct vm_area_struct *memsync_walk_vma(struct memsync_walk *w, unsigned long addr)
+{
+	if (likely(w->vma && addr >= w->vma->vm_start && addr < w->vma->vm_end))
+		return w->vma;
+	return memsync_walk_find_vma(w, addr);
+}
 
 #endif /* _MEMSYNC_WALK_H */

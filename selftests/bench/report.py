@@ -10,8 +10,8 @@ PAGE = 4096
 # "both" is a write, and its share of the harvest
 AGAINST_WP_ASYNC = (
     ("random tracked write / WP_ASYNC", "write", 256, "500:random", 0.75, None),
-    ("sequential tracked write / WP_ASYNC", "write", 256, "16384:sequential", None, 0.20),
-    ("page written in every pass, with harvest / WP_ASYNC", "both", 256, "2000:hot", None, 0.35),
+    ("sequential tracked write / WP_ASYNC", "write", 256, "16384:sequential", 0.20, None),
+    ("page written in every pass, with harvest / WP_ASYNC", "both", 256, "2000:hot", 0.35, None),
     ("harvest of 500 in 256 MiB / PAGEMAP_SCAN", "harvest", 256, "500:random", 0.10, None),
     ("harvest of 2000 in 256 MiB / PAGEMAP_SCAN", "harvest", 256, "2000:random", 0.20, 0.12),
     ("harvest of 2000 in 4 GiB / PAGEMAP_SCAN", "harvest", 4096, "2000:random", None, 0.03),

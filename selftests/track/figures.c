@@ -149,7 +149,9 @@ TEST_F(figures, writes_coalesce)
 	ASSERT_OK(pair_sync_compare(&pair));
 	after = pair_stats(&pair);
 	EXPECT_EQ(16, after.shipped_pages - before.shipped_pages);
-	EXPECT_EQ(16, after.write_faults - before.write_faults);
+	/* Neighbours of what was written may be written with no fault. */
+	EXPECT_LE(1, after.write_faults - before.write_faults);
+	EXPECT_GE(16, after.write_faults - before.write_faults);
 	pair_stop(&pair);
 }
 
