@@ -4,6 +4,7 @@
 
 #include <linux/mm.h>
 #include <linux/types.h>
+#include "hugetlb.h"
 
 struct inode;
 struct memsync_track;
@@ -46,13 +47,13 @@ struct memsync_backings {
  */
 static inline bool memsync_vma_has_backing(const struct vm_area_struct *vma)
 {
-	return !vma_is_anonymous((struct vm_area_struct *)vma) && !(vma->vm_flags & VM_SHARED);
+	return !memsync_vma_is_plain(vma) && !(vma->vm_flags & VM_SHARED);
 }
 
 /* That of a file or of a shared object. */
 static inline bool memsync_vma_is_of_file(const struct vm_area_struct *vma)
 {
-	return !vma_is_anonymous((struct vm_area_struct *)vma);
+	return !memsync_vma_is_plain(vma);
 }
 
 const char *memsync_backing_refusal(const struct vm_area_struct *vma);

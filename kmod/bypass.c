@@ -22,6 +22,7 @@
 #include <mm/internal.h>
 #include "bypass.h"
 #include "hook.h"
+#include "hugetlb.h"
 #include "mm.h"
 #include "reference.h"
 #include "symbol.h"
@@ -150,7 +151,7 @@ void notrace memsync_bypass_hook(unsigned long site, struct ftrace_regs *fregs)
 		access_hook(fregs);
 	else if (site == move_site)
 		move_hook(fregs);
-	else
+	else if (!memsync_hugetlb_hook(site, fregs))
 		memsync_reference_hook(site, fregs);
 }
 

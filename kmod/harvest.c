@@ -312,7 +312,7 @@ static int read_page(const struct memsync_track *track, unsigned long addr, stru
 		if (memsync_peek_is_hole(track, addr))
 			got = 1;
 		else
-			got = get_user_pages_remote(mm, addr, 1, FOLL_FORCE, page, &locked);
+			got = memsync_peek_get(mm, addr, page, &locked);
 		if (got != 1 && locked && memsync_peek_is_absent(track, addr))
 			got = 1;
 		if (locked)

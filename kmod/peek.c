@@ -3,6 +3,7 @@
 #include <linux/mm.h>
 #include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
+#include "hugetlb.h"
 #include "object.h"
 #include "pgwalk.h"
 #include "track_internal.h"
@@ -47,6 +48,28 @@ bool memsync_peek_is_absent(const struct memsync_track *track, unsigned long add
 	return memsync_peek_is_hole(track, addr) || is_void(vma_at(track->m->mm, addr), addr);
 }
 
+/**
+ * memsync_peek_get - the page at @addr, faulted in, or a copy of it
+ * @mm: whose; its mmap lock is held
+ * @addr: page-aligned
+ * @page: set to it, with a reference; NULL where hugetlb memory has none
+ * @locked: set to 0 if the lock was dropped
+ *
+ * Return: 1, or as get_user_pages_remote().
+ */
+long memsync_peek_get(struct mm_struct *mm, unsigned long addr, struct page **page, int *locked)
+{
+	struct vm_area_struct *vma = vma_at(mm, addr);
+	long got;
+
+	if (vma && memsync_vma_is_hugetlb(vma) && !memsync_vma_refusal(vma)) {
+		got = memsync_hugetlb_read(vma, addr, page);
+		if (got != -EHWPOISON)
+			return got;	/* else the kernel may know better */
+	}
+	return get_user_pages_remote(mm, addr, 1, FOLL_FORCE, page, locked);
+}
+
 static int peek_locked(const struct memsync_track *track, unsigned long addr, struct page **page,
 		       int *locked)
 {
@@ -54,7 +77,7 @@ static int peek_locked(const struct memsync_track *track, unsigned long addr, st
 
 	if (memsync_peek_is_absent(track, addr))
 		return 0;
-	got = get_user_pages_remote(track->m->mm, addr, 1, FOLL_FORCE, page, locked);
+	got = memsync_peek_get(track->m->mm, addr, page, locked);
 	return got == 1 ? 0 : got ? got : -EFAULT;
 }
 
@@ -101,7 +124,7 @@ bool memsync_page_absent(struct mm_struct *mm, unsigned long addr)
 
 	mmap_read_lock(mm);
 	vma = vma_at(mm, addr);
-	ret = vma && !memsync_vma_refusal(vma) && vma_is_anonymous(vma) && is_missing(mm, addr);
+	ret = vma && !memsync_vma_refusal(vma) && memsync_vma_is_plain(vma) && is_missing(mm, addr);
 	mmap_read_unlock(mm);
 	return ret;
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Which memory may be part of a region. */
-#include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/netlink.h>
 #include <linux/sched/mm.h>
 #include <linux/userfaultfd_k.h>
 #include "backing.h"
+#include "hugetlb.h"
 #include "object.h"
 #include "range.h"
 
@@ -16,8 +16,8 @@ static const char *refusal_for_good(const struct vm_area_struct *vma)
 
 	if (vma->vm_flags & (VM_IO | VM_PFNMAP))
 		return "device memory";
-	if (is_vm_hugetlb_page(v))
-		return "hugetlb memory";
+	if (memsync_vma_is_hugetlb(vma))
+		return memsync_hugetlb_refusal(vma);
 	if (vma->vm_flags & VM_SHADOW_STACK)
 		return "a shadow stack";
 	if (vma->vm_flags & VM_SHARED)

@@ -5,6 +5,7 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/swap.h>
+#include "hugetlb.h"
 #include "object.h"
 #include "open.h"
 #include "pgwalk.h"
@@ -454,8 +455,10 @@ static bool visit_huge(struct memsync_walk *w, const struct segment *s, pmd_t *p
 		protect_huge(w, pmd);
 	else if (!present && softleaf_is_migration_write(softleaf_from_pmd(pmdval)))
 		expect_writable(w);
+	if (present && w->hugetlb && memsync_hugetlb_has_excess(pmdval))
+		memsync_walk_keep(w);
 	for_each_wanted(i, w, s) {
-		if (present)
+		if (present && !w->hugetlb)
 			found_page(w, s, i, pmd_page(pmdval) + i);
 		else
 			found_elsewhere(w, s, i);
@@ -621,6 +624,7 @@ struct vm_area_struct *memsync_walk_find_vma(struct memsync_walk *w, unsigned lo
 	w->hole = w->refusal && memsync_track_leaves_out(w->track, w->vma);
 	w->backed = w->vma && !w->refusal && memsync_vma_has_backing(w->vma);
 	w->object = w->vma && !w->refusal && memsync_vma_is_object(w->vma);
+	w->hugetlb = w->vma && !w->refusal && memsync_vma_is_hugetlb(w->vma);
 	return w->vma;
 }
 

@@ -5,7 +5,7 @@
 
 #include "track_internal.h"
 
-/* A piece whose page is swapped out, migrating or in a file: to be faulted in. */
+/* A piece whose page is swapped out, migrating, in a file or of hugetlb: to be fetched. */
 #define MEMSYNC_PAGE_ELSEWHERE	((struct page *)1UL)
 /* One of a shared object, that was hinted at, and one that is to be looked at. */
 #define MEMSYNC_PAGE_SHARED	((struct page *)2UL)
@@ -32,6 +32,7 @@ struct memsync_walk {
 	bool hole;			/* that it counts as none, */
 	bool backed;			/* that a file is below it, */
 	bool object;			/* that others may share it, */
+	bool hugetlb;			/* that it is hugetlb memory, */
 	pmd_t *pmds;			/* and the last table of PMDs */
 	unsigned long pmds_addr;	/* an address that it covers */
 	unsigned long bare;		/* pages visited that were zeros, or not written */

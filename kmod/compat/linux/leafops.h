@@ -34,6 +34,11 @@ static inline bool softleaf_is_migration_write(softleaf_t entry)
 	return is_writable_migration_entry(entry);
 }
 
+static inline bool softleaf_is_migration(softleaf_t entry)
+{
+	return is_migration_entry(entry);
+}
+
 /* MADV_GUARD_INSTALL came with 6.13. */
 static inline bool softleaf_is_guard_marker(softleaf_t entry)
 {
