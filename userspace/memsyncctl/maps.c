@@ -148,8 +148,6 @@ static bool anonymous_name(const char *name)
 
 const char *mapping_refusal(const struct mapping *m)
 {
-	if (has_flag(m, "ht") || strstr(m->name, "anon_hugepage"))
-		return "hugetlb";
 	if (has_flag(m, "io") || has_flag(m, "pf"))
 		return "device memory";
 	if (has_flag(m, "um") || has_flag(m, "uw") || has_flag(m, "ui"))
@@ -161,9 +159,15 @@ const char *mapping_refusal(const struct mapping *m)
 	return NULL;
 }
 
+/* To MAP_ANONYMOUS | MAP_HUGETLB the kernel gives a file of its own. */
+static bool anonymous_huge(const struct mapping *m)
+{
+	return !strcmp(m->name, "/anon_hugepage") && (!*m->flags || has_flag(m, "ht"));
+}
+
 bool mapping_anonymous(const struct mapping *m)
 {
-	return !m->shared && !m->inode && anonymous_name(m->name);
+	return !m->shared && (m->inode ? anonymous_huge(m) : anonymous_name(m->name));
 }
 
 bool maps_cover(const struct maps *maps, uint64_t start, uint64_t end)
