@@ -36,7 +36,7 @@ static unsigned long fault_site;
 
 /*
  * The kernel gives an anonymous mapping a file of its own, of that name; a memfd's has
- * another. Nothing is ever in it, unless somebody opens it by /proc/PID/map_files.
+ * another.
  */
 static bool is_anonymous(const struct vm_area_struct *vma)
 {
@@ -62,14 +62,12 @@ const char *memsync_hugetlb_refusal(const struct vm_area_struct *vma)
 		return "hugetlb memory of 1 GiB pages";
 	if (!is_anonymous(vma))
 		return "a private mapping of a hugetlbfs file";
-	if (READ_ONCE(vma->vm_file->f_mapping->nrpages))
-		return "hugetlb memory that somebody else has opened";
 	if (!fault_site)
 		return "hugetlb memory, whose faults this kernel does not let be seen";
 	return NULL;
 }
 
-#else
+#else	/* never called */
 
 const char *memsync_hugetlb_refusal(const struct vm_area_struct *vma)
 {
@@ -77,6 +75,15 @@ const char *memsync_hugetlb_refusal(const struct vm_area_struct *vma)
 }
 
 #endif
+
+/*
+ * Nothing is ever in the kernel's own file, unless somebody has opened that by
+ * /proc/PID/map_files: then pages that are not the process's may be mapped.
+ */
+bool memsync_hugetlb_is_opened(const struct vm_area_struct *vma)
+{
+	return READ_ONCE(vma->vm_file->f_mapping->nrpages);
+}
 
 /**
  * memsync_hugetlb_has_excess - may somebody write the page without a fault?

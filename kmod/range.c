@@ -44,6 +44,8 @@ const char *memsync_vma_refusal(const struct vm_area_struct *vma)
 		return "a mixed mapping";
 	if (userfaultfd_armed((struct vm_area_struct *)vma))
 		return "memory under a userfaultfd";
+	if (memsync_vma_is_hugetlb(vma) && memsync_hugetlb_is_opened(vma))
+		return "hugetlb memory that somebody else has opened";
 	return NULL;
 }
 
