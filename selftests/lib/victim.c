@@ -16,6 +16,7 @@
  *	map-file RANGE PAGE NR	the same with a private mapping of a file
  *	new MIB			one more range
  *	new-file MIB SEED	one more, a private mapping of a file with fill's content
+ *	new-huge MIB SHARED	one more, of hugetlb memory
  *	widen RANGE NR SEED	by so many pages of what is reserved behind it, filled
  *	move RANGE		to another address
  *	protect RANGE RIGHTS	PROT_* of mmap(2)
@@ -285,6 +286,19 @@ static int new_file(size_t size, uint64_t seed)
 	return err;
 }
 
+static int new_huge(size_t size, bool shared)
+{
+	struct range *r = &ranges[nr_ranges];
+
+	r->size = size;
+	r->start = reserve(size);
+	if (mmap(r->start, size, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_HUGETLB | MAP_FIXED |
+		 (shared ? MAP_SHARED : MAP_PRIVATE), -1, 0) == MAP_FAILED)
+		return -1;
+	atomic_store(&nr_ranges, nr_ranges + 1);
+	return 0;
+}
+
 static int map(unsigned char *start, size_t length)
 {
 	return mmap(start, length, PROT_READ | PROT_WRITE,
@@ -318,6 +332,8 @@ static int obey(const char *command, unsigned long *answer, const unsigned long 
 		allocate_one(arg[0] << 20, false);
 	} else if (!strcmp(command, "new-file")) {
 		return nr_ranges == MAX_RANGES || new_file(arg[0] << 20, arg[1]);
+	} else if (!strcmp(command, "new-huge")) {
+		return nr_ranges == MAX_RANGES || new_huge(arg[0] << 20, arg[1]);
 	} else if (!strcmp(command, "widen")) {
 		return widen(r, arg[1] * PAGE, arg[2]);
 	} else if (!strcmp(command, "fork")) {

@@ -23,15 +23,16 @@ followed()
 		--name "$name" "$@"
 }
 
-# mapped PID: START END of the private anonymous mappings that hold pages, and of those of
-# files that the victim made where files are followed
+# mapped PID: START END of the private anonymous mappings that hold pages or are of hugetlb
+# memory, and of those of files that the victim made where files are followed
 mapped()
 {
 	awk -v kind="$followed_kind" '
 		/^[0-9a-f]+-[0-9a-f]+ / {
 			split($1, at, "-")
 			private = $2 ~ /^r..p/ && $5 == 0 && $6 !~ /^\[v/
-			file = kind == "all" && $2 ~ /^rw.p/ && $6 ~ /^\/tmp\/victim\./
+			file = kind == "all" && $2 ~ /^rw.p/ && $6 ~ /^\/tmp\/victim\./ ||
+			       $2 ~ /^rw.p/ && $6 == "/anon_hugepage"
 		}
 		/^Anonymous:/ && (file || private && $2 > 0) { print "0x" at[1], "0x" at[2] }' \
 		"/proc/$1/smaps"
@@ -320,6 +321,41 @@ not_files()
 	same "$before" "$(nr_ranges)" ranges
 }
 
+# Private memory from the pool of huge pages, from the first and later; not what is shared
+hugetlb()
+{
+	echo 16 >/proc/sys/vm/nr_hugepages || skip "no hugetlb memory"
+	one_host
+	h1 memsyncctl listen
+	receive h1 a
+	victim a 4M
+	tell a new-huge 4 0
+	tell a fill 1 2
+	tell a new-huge 2 1
+	tell a fill 2 3
+	h1 memsyncctl register --pid "${victim_pid[a]}" --addr "$followed_kind" --follow \
+		--name a --peer localhost 2>"$tmp/left"
+	whole a h1 a h1 a
+	tell a write 1 9 77
+	tell a new-huge 4 0
+	tell a fill 3 4
+	tell a new-huge 2 1
+	tell a fill 4 5
+	tell a write 3 513 78
+	whole a h1 a h1 a
+	same synced "$(field h1 a state)" state
+	h1 memsyncctl unregister a
+	tell a write 1 10 79
+}
+
+hugetlb_of_all()
+{
+	local followed_kind=all
+
+	hugetlb
+	grep "left out.*shared hugetlb memory" "$tmp/left"
+}
+
 while_it_writes()
 {
 	local i
@@ -520,7 +556,8 @@ if [ -n "$debug" ]; then
 		a_sink_that_is_full made_read_only moved heap_and_stack new_mappings files
 else
 	run new_mappings unasked heap_and_stack small_steps small_steps_in_a_reservation moved \
-		made_writable made_read_only unmapped_and_mapped another_kind files not_files \
+		made_writable made_read_only unmapped_and_mapped another_kind hugetlb \
+		hugetlb_of_all files not_files \
 		while_it_writes forked_meanwhile into_a_file a_service across_a_reconnect \
 		two_peers no_peer_yet a_sink_that_is_full a_sink_of_fixed_size
 fi

@@ -155,9 +155,9 @@ TEST_F(refusals, hugetlb)
 
 	if (file_put("/proc/sys/vm/nr_hugepages", "4"))
 		SKIP(return, "no hugetlb");
-	m = map(MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, HUGE);
+	m = map(MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, HUGE);
 	ASSERT_NE(MAP_FAILED, m);
-	EXPECT_REFUSED_AT(-EOPNOTSUPP, "hugetlb", m, try_range(self->ms, m, HUGE));
+	EXPECT_REFUSED_AT(-EOPNOTSUPP, "shared hugetlb memory", m, try_range(self->ms, m, HUGE));
 	munmap(m, HUGE);
 	file_put("/proc/sys/vm/nr_hugepages", "0");
 }

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Many threads write private hugetlb memory while passes run, and nothing is ever lost. */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "huge.h"
+#include "test.h"
+
+#define SIZE	(8 * MIB)
+#define PAGES	(SIZE / HUGE)
+#define POOL	(4 * PAGES)
+
+#ifndef MADV_SOFT_OFFLINE
+#define MADV_SOFT_OFFLINE	101
+#endif
+
+FIXTURE(hugetlb_race) {
+	struct memsync *ms;
+	struct pair pair;
+	unsigned char *area;
+};
+
+FIXTURE_SETUP(hugetlb_race)
+{
+	if (!huge_pool(POOL))
+		SKIP(return, "the kernel gives %ld huge pages", huge_pages("Total"));
+	self->area = huge_map(NULL, SIZE, 0);
+	ASSERT_NE(NULL, self->area);
+	memory_fill_all(self->area, SIZE, 1);
+	ASSERT_OK(pair_net(&self->ms));
+	ASSERT_OK(pair_start(&self->pair, self->ms, getpid(), self->area, SIZE));
+	ASSERT_OK(pair_sync_compare(&self->pair));
+}
+
+FIXTURE_TEARDOWN(hugetlb_race)
+{
+	pair_stop(&self->pair);
+	memsync_close(self->ms);
+	munmap(self->area, SIZE);
+	huge_pool(0);
+}
+
+struct writer {
+	pthread_t thread;
+	unsigned char *area;
+	uint64_t seed;
+	atomic_bool *stop;
+};
+
+static void *write_at_random(void *arg)
+{
+	struct writer *w = arg;
+	unsigned int written = 0;
+
+	while (!atomic_load(w->stop)) {
+		w->area[random_next(&w->seed) % SIZE]++;
+		if (++written % 8 == 0)
+			usleep(50);
+	}
+	return NULL;
+}
+
+static const char *threads_write(struct pair *pair, unsigned char *area,
+				 const char *(*meanwhile)(struct pair *pair, unsigned char *area))
+{
+	struct writer w[4];
+	const char *why;
+	atomic_bool stop;
+	unsigned int i;
+
+	atomic_init(&stop, false);
+	for (i = 0; i < ARRAY_SIZE(w); i++) {
+		w[i] = (struct writer) { .area = area, .seed = i + 1, .stop = &stop };
+		pthread_create(&w[i].thread, NULL, write_at_random, &w[i]);
+	}
+	why = meanwhile(pair, area);
+	atomic_store(&stop, true);
+	for (i = 0; i < ARRAY_SIZE(w); i++)
+		pthread_join(w[i].thread, NULL);
+	return why ? why : pair_sync_compare(pair);
+}
+
+static const char *barriers(struct pair *pair, unsigned char *area)
+{
+	const char *why = NULL;
+	unsigned int i;
+
+	for (i = 0; i < 4 && !why; i++)
+		why = pair_sync(pair);
+	return why;
+}
+
+static const char *forks(struct pair *pair, unsigned char *area)
+{
+	const char *why = NULL;
+	unsigned int i;
+	pid_t pid;
+
+	for (i = 0; i < 3 && !why; i++) {
+		pid = fork();
+		if (!pid) {
+			area[i * HUGE]++;
+			_exit(0);
+		}
+		why = pair_sync(pair);
+		waitpid(pid, NULL, 0);
+	}
+	return why;
+}
+
+static const char *drops(struct pair *pair, unsigned char *area)
+{
+	const char *why = NULL;
+	unsigned int i;
+
+	for (i = 0; i < 20 && !why; i++) {
+		madvise(area + i % PAGES * HUGE, HUGE, MADV_DONTNEED);
+		mprotect(area + (i + 1) % PAGES * HUGE, HUGE, PROT_READ | PROT_WRITE);
+		usleep(500);
+		if (i % 5 == 0)
+			why = pair_sync(pair);
+	}
+	return why;
+}
+
+static const char *migrations(struct pair *pair, unsigned char *area)
+{
+	const char *why = NULL;
+	unsigned int i;
+
+	for (i = 0; i < 2 && !why; i++) {
+		madvise(area + i * HUGE + 3 * PAGE, PAGE, MADV_SOFT_OFFLINE);
+		why = pair_sync(pair);
+	}
+	return why;
+}
+
+TEST_F(hugetlb_race, barriers)
+{
+	unsigned int round, rounds = sized(8, 3);
+
+	for (round = 0; round < rounds; round++)
+		ASSERT_OK(threads_write(&self->pair, self->area, barriers));
+}
+
+TEST_F(hugetlb_race, forks)
+{
+	unsigned int round, rounds = sized(6, 2);
+
+	for (round = 0; round < rounds; round++)
+		ASSERT_OK(threads_write(&self->pair, self->area, forks));
+}
+
+TEST_F(hugetlb_race, drops)
+{
+	unsigned int round, rounds = sized(6, 2);
+
+	for (round = 0; round < rounds; round++)
+		ASSERT_OK(threads_write(&self->pair, self->area, drops));
+}
+
+TEST_F(hugetlb_race, migrations)
+{
+	unsigned int round;
+
+	for (round = 0; round < 3; round++)
+		ASSERT_OK(threads_write(&self->pair, self->area, migrations));
+}
+
+/* Where a debug build can be made to wait: see kmod/delay.h. */
+TEST_F(hugetlb_race, delayed)
+{
+	static const char * const points[] = {
+		"entry", "exit", "start", "end", "taken", "protected", "found",
+	};
+	char path[64];
+	unsigned int i;
+
+	if (!on_debug_kernel())
+		SKIP(return, "only a debug build can be made to wait");
+	for (i = 0; i < ARRAY_SIZE(points); i++) {
+		snprintf(path, sizeof(path), "/sys/module/memsync/parameters/delay_%s", points[i]);
+		ASSERT_EQ(0, file_put(path, "1500"));
+		EXPECT_OK(threads_write(&self->pair, self->area, forks));
+		EXPECT_OK(threads_write(&self->pair, self->area, drops));
+		ASSERT_EQ(0, file_put(path, "0"));
+	}
+}
+
+TEST_HARNESS_MAIN
