@@ -96,58 +96,67 @@ static int poke(pid_t pid, unsigned char *at, unsigned char what)
 	return err ? 3 : 0;
 }
 
-/* What is still to come of a page of the parent's that only the parent has. */
-static int alone(child_step *step, pid_t pid, unsigned char *area, unsigned char what)
+/* The way in which the child writes. */
+static int (*way)(pid_t pid, unsigned char *at, unsigned char what);
+
+static int write_to_parent(pid_t pid, unsigned char *area, unsigned char what)
 {
-	if (what != 255)
-		return step(pid, area + what % PAGES * HUGE + (what + 7) * PAGE + 99, what);
-	return munmap(area, SIZE);
+	if (what == 255)
+		return munmap(area, SIZE);
+	return way(pid, area + what % PAGES * HUGE + (what + 7) * PAGE + 99, what);
 }
 
-#define WRITES_OF_OTHERS(fn)								\
-static int fn ## _step(pid_t pid, unsigned char *area, unsigned char what)		\
-{											\
-	return alone(fn, pid, area, what);						\
-}											\
-TEST_F(hugetlb_writes, fn)									\
-{											\
-	struct child c;									\
-	unsigned char i;								\
-											\
-	ASSERT_TRUE(child_start(&c, fn ## _step, self->area));				\
-	for (i = 0; i < 3; i++) {	/* shared with the child, so it is copied */	\
-		ASSERT_OK(pair_sync_compare(&self->pair));				\
-		ASSERT_EQ(0, child_tell(&c, i));						\
-		ASSERT_OK(pair_sync_compare(&self->pair));				\
-	}										\
-	ASSERT_EQ(0, child_tell(&c, 255));							\
-	for (i = 0; i < 20; i++) {	/* nobody else's */				\
-		ASSERT_EQ(0, child_tell(&c, i));						\
-		ASSERT_OK(pair_sync_compare(&self->pair));				\
-	}										\
-	child_end(&c);									\
-}
-
-WRITES_OF_OTHERS(write_vm)
-WRITES_OF_OTHERS(write_mem)
-WRITES_OF_OTHERS(poke)
-
-/* The write is there for somebody who does not ask for a barrier, too. */
-TEST_F(hugetlb_writes, write_of_others_wakes)
+/* Where a page is shared with the child, it is copied; later it is nobody else's. */
+static const char *written_by_child(struct pair *pair, unsigned char *area, child_step *step)
 {
-	unsigned char *at = self->area + 3 * HUGE + 7;
+	const char *why = NULL;
 	struct child c;
 	unsigned int i;
 
-	ASSERT_TRUE(child_start(&c, write_vm_step, self->area));
+	way = step;
+	if (!child_start(&c, write_to_parent, area))
+		return "no child";
+	for (i = 0; i < 20 && !why; i++) {
+		if ((i == 3 && child_tell(&c, 255)) || child_tell(&c, i))
+			why = "the child cannot";
+		else
+			why = pair_sync_compare(pair);
+	}
+	child_end(&c);
+	return why;
+}
+
+TEST_F(hugetlb_writes, process_vm_writev)
+{
+	ASSERT_OK(written_by_child(&self->pair, self->area, write_vm));
+}
+
+TEST_F(hugetlb_writes, proc_mem)
+{
+	ASSERT_OK(written_by_child(&self->pair, self->area, write_mem));
+}
+
+TEST_F(hugetlb_writes, ptrace)
+{
+	ASSERT_OK(written_by_child(&self->pair, self->area, poke));
+}
+
+/* The write is there for somebody who does not ask for a barrier, too. */
+TEST_F(hugetlb_writes, unasked)
+{
+	size_t at = 3 * HUGE + 10 * PAGE + 99;
+	struct child c;
+	unsigned int i;
+
+	way = write_vm;
+	ASSERT_TRUE(child_start(&c, write_to_parent, self->area));
 	ASSERT_EQ(0, child_tell(&c, 255));
 	ASSERT_OK(pair_sync_compare(&self->pair));
-	usleep(300000);
+	usleep(300000);		/* until nothing is under way any more */
 	ASSERT_EQ(0, child_tell(&c, 3));
-	at = self->area + 3 * HUGE + 10 * PAGE + 99;
-	for (i = 0; i < 1000 && self->pair.replica[at - self->area] != *at; i++)
+	for (i = 0; i < 1000 && self->pair.replica[at] != self->area[at]; i++)
 		usleep(sized(10000, 100000));
-	EXPECT_EQ(*at, self->pair.replica[at - self->area]);
+	EXPECT_EQ(self->area[at], self->pair.replica[at]);
 	child_end(&c);
 }
 
