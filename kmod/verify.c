@@ -196,8 +196,11 @@ static int digest_page(struct memsync_peer *peer, struct memsync_wire_digest *w,
 	int err;
 
 	err = memsync_track_peek(peer->track, offset, &page);
-	if (err == -EFAULT || err == -ENOMEM) {
-		/* a mapping that comes and goes; the next pass says what is wrong with it */
+	if (err == -EFAULT || err == -ENOMEM || err == -EIO || err == -EHWPOISON) {
+		/*
+		 * A mapping that comes and goes, or a page that is broken; the next pass says
+		 * what is wrong with it, if there is something of it to ship.
+		 */
 		(*changing)++;
 		return 0;
 	}
