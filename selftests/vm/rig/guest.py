@@ -87,10 +87,13 @@ class Guest:
             # The clocks and the layout are to be the same in each run
             append.append("nokaslr")
             args = ["-icount", "shift=0,sleep=on", "-rtc", "clock=vm", "-seed", "1"]
+        if options.nodes > 1:
+            append.append("numa_balancing=disable")     # whoever wants it turns it on
+            args += nodes(options)
         return args + [
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-machine", "q35,hpet=off", "-accel", accel,
-            "-cpu", cpu, "-smp", str(cpus), "-m", str(options.mem),
+            "-cpu", cpu, "-smp", f"{cpus},sockets={options.nodes}", "-m", str(options.mem),
             "-kernel", f"{self.kernel.entry}/vmlinuz",
             "-initrd", self.kernel.initramfs,
             "-append", " ".join(filter(None, append)),
@@ -161,6 +164,20 @@ class Guest:
             return False
         except OSError:
             return True
+
+
+def nodes(options):
+    """QEMU's options for NUMA nodes, each with its part of the CPUs and of the memory."""
+    args = []
+    cpus, mem = options.smp // options.nodes, options.mem // options.nodes
+    for node in range(options.nodes):
+        size = mem if node else options.mem - mem * (options.nodes - 1)
+        args += [
+            "-object", f"memory-backend-ram,id=ram{node},size={size}M",
+            "-numa", f"node,nodeid={node},memdev=ram{node},"
+                     f"cpus={node * cpus}-{node * cpus + cpus - 1}",
+        ]
+    return args
 
 
 def share(tag, path, more):
