@@ -435,6 +435,22 @@ const char *pair_sync_compare(struct pair *p)
 
 /* ---- what a region says ---- */
 
+const char *pair_verify(struct pair *p, struct memsync_verify *result)
+{
+	const struct memsync_event *event;
+	struct memsync_op *op;
+	const char *why = NULL;
+
+	if (memsync_verify_start(p->ms, p->source, &op))
+		return memsync_error(p->ms);
+	if (memsync_op_wait(op, PAIR_TIMEOUT_MS, &event) || !event)
+		why = "no result of the comparison";
+	else
+		*result = *event->verify;
+	memsync_op_free(op);
+	return why;
+}
+
 struct memsync_region *pair_region(struct pair *p, uint32_t id)
 {
 	struct memsync_region *region;

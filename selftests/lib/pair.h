@@ -87,6 +87,8 @@ void pair_stop(struct pair *p);
 const char *pair_compare(struct pair *p);
 const char *pair_sync(struct pair *p);
 const char *pair_sync_compare(struct pair *p);
+/* By digests, as memsyncctl verify does. */
+const char *pair_verify(struct pair *p, struct memsync_verify *result);
 /* Just the two memories, which the source's process may share with us. */
 const char *pair_compare_direct(const struct pair *p, size_t offset, size_t length);
 

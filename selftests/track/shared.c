@@ -114,22 +114,6 @@ FIXTURE_TEARDOWN(shared)
 	umount2(DIR, MNT_DETACH);
 }
 
-static const char *verify(struct pair *p, struct memsync_verify *result)
-{
-	const struct memsync_event *event;
-	struct memsync_op *op;
-	const char *why = NULL;
-
-	if (memsync_verify_start(p->ms, p->source, &op))
-		return memsync_error(p->ms);
-	if (memsync_op_wait(op, PAIR_TIMEOUT_MS, &event) || !event)
-		why = "no result of the comparison";
-	else
-		*result = *event->verify;
-	memsync_op_free(op);
-	return why;
-}
-
 /* One who has what we have, and does nothing until it is killed. */
 static pid_t fork_idle(void)
 {
@@ -333,7 +317,7 @@ TEST_F(shared, cut_and_extended)
 	ASSERT_OK(pair_sync_compare(&self->pair));
 	ASSERT_EQ(0, fallocate(self->fd, 0, 0, SIZE));
 	/* Before anybody has read what was allocated. */
-	ASSERT_OK(verify(&self->pair, &result));
+	ASSERT_OK(pair_verify(&self->pair, &result));
 	EXPECT_EQ(0, result.different);
 	ASSERT_OK(pair_sync_compare(&self->pair));
 	self->other[4 * MIB]++;
@@ -542,7 +526,7 @@ TEST_F(shared, verified)
 
 	ASSERT_OK(pair_sync(&self->pair));
 	before = pair_stats(&self->pair).shipped_pages;
-	ASSERT_OK(verify(&self->pair, &result));
+	ASSERT_OK(pair_verify(&self->pair, &result));
 	EXPECT_EQ(SIZE / PAGE, result.compared);
 	EXPECT_EQ(0, result.different);
 	EXPECT_EQ(0, result.changing);
