@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -483,10 +484,102 @@ TEST_F(memory, locked)
 	ASSERT_OK(pair_sync_compare(&self->pair));
 }
 
+/* What is mapped from then on has its pages at once, writable and with no fault. */
+TEST_F(memory, locked_all)
+{
+	unsigned char *start = self->area + 2 * MIB;
+	unsigned int round, flags = MCL_CURRENT | MCL_FUTURE;
+
+	for (round = 0; round < 2; round++, flags |= MCL_ONFAULT) {
+		memory_fill(self->area, MIB, 70 + round);
+		ASSERT_EQ(0, mlockall(flags));
+		ASSERT_OK(pair_sync_compare(&self->pair));
+		ASSERT_EQ(start, mmap(start, 3 * MIB, PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+		memory_fill(start + PAGE, 2 * MIB, 72 + round);
+		ASSERT_OK(pair_sync_compare(&self->pair));
+		memory_fill(start, MIB, 74 + round);
+		ASSERT_OK(pair_sync_compare(&self->pair));
+		ASSERT_EQ(0, munlockall());
+		start[round]++;
+		ASSERT_OK(pair_sync_compare(&self->pair));
+	}
+}
+
+/* Mappings are cut in pieces for it and put together again, and nothing else changes. */
+TEST_F(memory, not_dumped)
+{
+	memory_fill(self->area, self->size, 76);
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	ASSERT_EQ(0, madvise(page(self->area, 300), 500 * PAGE, MADV_DONTDUMP));
+	memory_fill(page(self->area, 290), 20 * PAGE, 77);
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	page(self->area, 799)[0]++;
+	ASSERT_EQ(0, madvise(self->area, self->size, MADV_DODUMP));
+	page(self->area, 800)[0]++;
+	ASSERT_OK(pair_sync_compare(&self->pair));
+}
+
+/* A child does not get some of it, and of some nothing but zeros: ours stays as it is. */
+TEST_F(memory, not_for_children)
+{
+	unsigned char *wiped = self->area + 4 * MIB;
+	int status, go[2];
+	pid_t child;
+	char byte;
+
+	memory_fill(self->area, self->size, 78);
+	ASSERT_EQ(0, madvise(self->area + 2 * MIB, 2 * MIB, MADV_DONTFORK));
+	ASSERT_EQ(0, madvise(wiped, 2 * MIB, MADV_WIPEONFORK));
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	memory_fill(self->area + MIB, 4 * MIB, 79);
+	ASSERT_EQ(0, pipe(go));
+	child = fork();
+	if (!child) {
+		close(go[1]);
+		if (wiped[5])
+			_exit(1);
+		memory_fill(wiped, 2 * MIB, 80);
+		memory_fill(self->area, MIB, 80);
+		_exit(read(go[0], &byte, 1));
+	}
+	close(go[0]);
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	memory_fill(self->area + MIB, 4 * MIB, 81);
+	self->area[5]++;
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	close(go[1]);
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	ASSERT_EQ(0, status);
+	ASSERT_EQ(0, madvise(self->area + 2 * MIB, 2 * MIB, MADV_DOFORK));
+	ASSERT_EQ(0, madvise(wiped, 2 * MIB, MADV_KEEPONFORK));
+	memory_fill(self->area, self->size, 82);
+	ASSERT_OK(pair_sync_compare(&self->pair));
+}
+
+/* No longer young, which whoever reclaims goes by; then reclaimed, where there is swap. */
+TEST_F(memory, cold)
+{
+	unsigned int round;
+
+	memory_fill(self->area, self->size, 83);
+	for (round = 0; round < 4; round++) {
+		self->area[round * MIB + 9]++;
+		ASSERT_EQ(0, madvise(self->area, self->size, MADV_COLD));
+		self->area[(round + 2) * MIB + 9]++;
+		ASSERT_OK(pair_sync_compare(&self->pair));
+		ASSERT_EQ(0, madvise(page(self->area, round * 200 + 3), 100 * PAGE,
+				     round % 2 ? MADV_PAGEOUT : MADV_COLD));
+		self->area[round * 200 * PAGE + 5 * PAGE]++;
+		ASSERT_OK(pair_sync_compare(&self->pair));
+	}
+}
+
 /* Prefaulted writable, with no fault that a hook could see. */
 TEST_F(memory, populated)
 {
 #ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_READ	22
 #define MADV_POPULATE_WRITE	23
 #endif
 	ASSERT_OK(pair_sync_compare(&self->pair));
@@ -495,6 +588,11 @@ TEST_F(memory, populated)
 	ASSERT_OK(pair_sync_compare(&self->pair));
 	ASSERT_EQ(0, madvise(self->area, self->size, MADV_POPULATE_WRITE));
 	memory_fill(self->area, 4 * MIB, 64);
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	ASSERT_EQ(0, madvise(self->area, self->size, MADV_DONTNEED));
+	ASSERT_EQ(0, madvise(self->area, self->size, MADV_POPULATE_READ));
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	memory_fill(self->area + MIB, 4 * MIB, 65);
 	ASSERT_OK(pair_sync_compare(&self->pair));
 }
 
