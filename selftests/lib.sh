@@ -16,7 +16,11 @@
 shopt -s inherit_errexit
 
 here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
-export PATH=$here/build/lib:$PATH
+lib=$here/build/lib
+
+# By their paths, since to look for a command is dear where the file system is the host's
+region() { "$lib/region" "$@"; }
+memcmp-procs() { "$lib/memcmp-procs" "$@"; }
 
 debug=
 [ "${MEMSYNC_KERNEL-}" != debug ] || debug=1
@@ -91,7 +95,7 @@ fail()
 # In each namespace, what is left; then what was started
 clean_up()
 {
-	local status=$? ns
+	local status=$? ns at
 
 	trap - ERR
 	set +eu
@@ -110,7 +114,9 @@ clean_up()
 	for ns in $(netns); do
 		ip netns del "$ns"
 	done
-	awk -v tmp="$tmp/" 'index($2, tmp) == 1 { print $2 }' /proc/mounts | xargs -r umount -l
+	while read -r _ at _; do
+		[[ $at != "$tmp"/* ]] || umount -l "$at"
+	done </proc/mounts
 	exit "$status"
 }
 
@@ -129,7 +135,11 @@ show_all()
 # Those of the test; "keeper" is run-tests' own
 netns()
 {
-	[ ! -d /run/netns ] || find /run/netns -type f ! -name keeper -printf '%f\n' | sort
+	local ns
+
+	for ns in /run/netns/*; do
+		[ ! -f "$ns" ] || [ "${ns##*/}" = keeper ] || echo "${ns##*/}"
+	done
 }
 
 # ---- checks ----
@@ -177,7 +187,7 @@ at()
 	local ns=$1
 
 	shift
-	if [ -n "$ns" ]; then nsenter --net=/run/netns/"$ns" "$@"; else "$@"; fi
+	if [ -n "$ns" ]; then "$lib/enter" "$ns" "$@"; else "$@"; fi
 }
 
 # two_hosts: h1 and h2 and a link
@@ -185,15 +195,19 @@ two_hosts()
 {
 	ip netns add h1
 	ip netns add h2
-	ip -n h1 link add eth0 type veth peer name eth0 netns h2
-	ip -n h1 link set lo up
-	ip -n h2 link set lo up
-	ip -n h1 addr add 10.9.0.1/24 dev eth0
-	ip -n h2 addr add 10.9.0.2/24 dev eth0
-	ip -n h1 addr add fd9::1/64 dev eth0 nodad
-	ip -n h2 addr add fd9::2/64 dev eth0 nodad
-	ip -n h1 link set eth0 up
-	ip -n h2 link set eth0 up
+	ip -n h1 -batch - <<-EOF
+		link add eth0 type veth peer name eth0 netns h2
+		link set lo up
+		addr add 10.9.0.1/24 dev eth0
+		addr add fd9::1/64 dev eth0 nodad
+		link set eth0 up
+	EOF
+	ip -n h2 -batch - <<-EOF
+		link set lo up
+		addr add 10.9.0.2/24 dev eth0
+		addr add fd9::2/64 dev eth0 nodad
+		link set eth0 up
+	EOF
 }
 
 # one_host: h1 alone, so that tests do not meet
@@ -218,7 +232,7 @@ victim()
 
 	shift
 	mkfifo "$tmp/$name.in" "$tmp/$name.out"
-	"$here/build/lib/victim" "$@" <"$tmp/$name.in" >"$tmp/$name.out" &
+	"$lib/victim" "$@" <"$tmp/$name.in" >"$tmp/$name.out" &
 	victim_pid[$name]=$!
 	echo $! >>"$tmp/pids"
 	exec {in}>"$tmp/$name.in" {out}<"$tmp/$name.out"
@@ -249,7 +263,7 @@ background()
 
 	shift
 	if [ -n "$ns" ]; then
-		nsenter --net=/run/netns/"$ns" "$@" &
+		"$lib/enter" "$ns" "$@" &
 	else
 		env "$@" &
 	fi
@@ -305,6 +319,12 @@ has_applied()
 	[ "$(field "$1" "$2" applied_pages sink)" -ge "$3" ]
 }
 
+# memory HOST NAME ROLE: its process, and then what spans prints
+memory()
+{
+	region "$1" "$2" "$3" memory
+}
+
 # spans HOST NAME ROLE: START LENGTH, a line each, in the order of the replica
 spans()
 {
@@ -314,30 +334,34 @@ spans()
 # compare HOST1 NAME1 HOST2 NAME2: every byte of a source with its replica
 compare()
 {
-	local pid1 pid2 args=() start1 start2 length rest
+	local a b i args=()
 
-	pid1=$(field "$1" "$2" pid source)
-	pid2=$(field "$3" "$4" pid sink)
-	while read -r start1 length start2 rest; do
-		same "$length" "$rest" "length of a range"
-		args+=("$start1" "$start2" "$length")
-	done < <(paste -d' ' <(spans "$1" "$2" source) <(spans "$3" "$4" sink))
+	a=$(memory "$1" "$2" source)
+	b=$(memory "$3" "$4" sink)
+	mapfile -t a <<<"$a"
+	mapfile -t b <<<"$b"
+	same ${#a[@]} ${#b[@]} "number of ranges"
+	for ((i = 1; i < ${#a[@]}; i++)); do
+		same "${a[i]#* }" "${b[i]#* }" "length of a range"
+		args+=("${a[i]% *}" "${b[i]% *}" "${a[i]#* }")
+	done
 	[ ${#args[@]} -gt 0 ] || fail "nothing to compare"
-	memcmp-procs "$pid1" "${args[0]}" "$pid2" "${args[@]:1}"
+	memcmp-procs "${a[0]}" "${args[0]}" "${b[0]}" "${args[@]:1}"
 }
 
 # compare_file HOST NAME FILE: a source with a file of its replica
 compare_file()
 {
-	local pid args=() start length offset=0
+	local a i args=() offset=0
 
-	pid=$(field "$1" "$2" pid source)
-	while read -r start length; do
-		args+=("$start" "$offset" "$length")
-		offset=$((offset + length))
-	done < <(spans "$1" "$2" source)
+	a=$(memory "$1" "$2" source)
+	mapfile -t a <<<"$a"
+	for ((i = 1; i < ${#a[@]}; i++)); do
+		args+=("${a[i]% *}" "$offset" "${a[i]#* }")
+		offset=$((offset + ${a[i]#* }))
+	done
 	[ ${#args[@]} -gt 0 ] || fail "nothing to compare"
-	memcmp-procs "$pid" "${args[0]}" "$3" "${args[@]:1}"
+	memcmp-procs "${a[0]}" "${args[0]}" "$3" "${args[@]:1}"
 }
 
 # equal VICTIM HOST1 NAME1 HOST2 NAME2: stops it, takes a barrier, compares, continues it

@@ -5,6 +5,7 @@
  *	region HOST NAME ROLE get FIELD	prints it; nothing if there is none
  *	region HOST NAME ROLE wait STATE S	by events, at most S seconds
  *	region HOST NAME ROLE spans		START LENGTH of each range, in order of the replica
+ *	region HOST NAME ROLE memory		the process's number, and then the same
  *	region HOST clear			unregisters all, and takes no more connections
  *
  * HOST is a network namespace of ip-netns(8), or "".
@@ -132,10 +133,12 @@ static int print_span(const struct memsync_range *range, void *arg)
 	return printf("0x%" PRIx64 " %" PRIu64 "\n", range->start, range->end - range->start) < 0;
 }
 
-static int spans(void)
+static int spans(int with_pid)
 {
 	struct memsync_region *r = find();
 
+	if (r && with_pid)
+		printf("%d\n", (int)r->pid);
 	return !r || memsync_dump_ranges(ms, r->id, print_span, NULL);
 }
 
@@ -173,7 +176,7 @@ int main(int argc, char **argv)
 		return get(argv[5]);
 	if (argc == 7 && !strcmp(argv[4], "wait"))
 		return wait_for(argv[5], atoi(argv[6]));
-	if (!strcmp(argv[4], "spans"))
-		return spans();
+	if (!strcmp(argv[4], "spans") || !strcmp(argv[4], "memory"))
+		return spans(*argv[4] == 'm');
 	return 2;
 }
