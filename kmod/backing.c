@@ -78,6 +78,15 @@ static bool may_have_probes(const struct vm_area_struct *vma)
 	return !(vma->vm_flags & VM_WRITE) && mm_flags_test(MMF_HAS_UPROBES, vma->vm_mm);
 }
 
+/*
+ * A guard takes the place of a page of the file, which whoever goes there cannot read then;
+ * neither that nor its end tells anybody.
+ */
+static bool may_have_guards(const struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_MAYBE_GUARD;
+}
+
 /* Can it not change any more, since @now, and bear the same stamp? */
 static bool is_settled(const struct inode *inode, struct timespec64 changed,
 		       struct timespec64 now)
@@ -110,7 +119,8 @@ static struct memsync_backing look_at(const struct vm_area_struct *vma)
 	b.changed = inode_get_ctime(inode);
 	b.size = i_size_read(inode);
 	smp_rmb();	/* pairs with the barrier of a writer who closes */
-	b.settled = is_settled(inode, b.changed, now) && !may_have_probes(vma);
+	b.settled = is_settled(inode, b.changed, now) && !may_have_probes(vma) &&
+		    !may_have_guards(vma);
 	return b;
 }
 

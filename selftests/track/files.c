@@ -381,6 +381,10 @@ TEST_F(files, guarded)
 {
 	size_t i;
 
+	/* Older than any grain of a stamp: the file itself needs no look. */
+	if (variant->stamped)
+		sleep(2);
+	ASSERT_OK(pair_sync_compare(&self->pair));
 	ASSERT_OK(pair_sync_compare(&self->pair));
 	if (madvise(page(self->area, 30), 5 * PAGE, MADV_GUARD_INSTALL))
 		SKIP(return, "this kernel has no guard pages in files");
@@ -395,6 +399,7 @@ TEST_F(files, guarded)
 TEST_F(files, clean_stays_out)
 {
 	uint64_t before;
+	long huge;
 
 	if (!variant->stamped)
 		SKIP(return, "a file system without a stamp for each change");
@@ -403,13 +408,19 @@ TEST_F(files, clean_stays_out)
 	ASSERT_OK(pair_sync_compare(&self->pair));
 	ASSERT_OK(pair_sync(&self->pair));
 	before = pair_stats(&self->pair).shipped_pages;
+	/* A first write takes a huge page of the file apart, and then its block is looked at. */
+	huge = smaps_kib(getpid(), self->area, self->area + SIZE, "FilePmdMapped");
 	/* A walk while a page is copied would take its whole block. */
 	ASSERT_EQ(0, memsync_pause(self->ms, self->pair.source));
 	self->area[5 * PAGE]++;
 	self->area[3 * MIB]++;
 	ASSERT_EQ(0, memsync_resume(self->ms, self->pair.source));
 	ASSERT_OK(pair_sync(&self->pair));
-	EXPECT_EQ(before + 2, pair_stats(&self->pair).shipped_pages);
+	if (huge > 0) {
+		EXPECT_GE(before + 2 * HUGE / PAGE, pair_stats(&self->pair).shipped_pages);
+	} else {
+		EXPECT_EQ(before + 2, pair_stats(&self->pair).shipped_pages);
+	}
 	ASSERT_OK(pair_compare(&self->pair));
 }
 

@@ -34,6 +34,11 @@ static inline long memsync_gup_remote(struct mm_struct *mm, unsigned long start,
 #define VM_SHADOW_STACK		VM_NONE
 #endif
 
+/* Without it there are no guards in mappings of files; but from 6.15 to 6.18 */
+#ifndef VM_MAYBE_GUARD
+#define VM_MAYBE_GUARD		VM_NONE
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
 /* folio_mapcount() was not exported. */
 static inline int memsync_folio_mapcount(struct folio *folio)
