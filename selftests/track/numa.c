@@ -30,9 +30,9 @@ enum haste { USUAL, SOME, MUCH };
 static const struct {
 	const char *name, *values[3];
 } settings[] = {
-	{ SCAN "scan_delay_ms",		{ "1000",	"200",	"1" } },
-	{ SCAN "scan_period_min_ms",	{ "1000",	"200",	"10" } },
-	{ SCAN "scan_period_max_ms",	{ "60000",	"200",	"20" } },
+	{ SCAN "scan_delay_ms",		{ "1000",	"1000",	"1" } },
+	{ SCAN "scan_period_min_ms",	{ "1000",	"1000",	"10" } },
+	{ SCAN "scan_period_max_ms",	{ "60000",	"1000",	"20" } },
 	{ SCAN "scan_size_mb",		{ "256",	"256",	"16" } },
 };
 
@@ -417,7 +417,7 @@ TEST_F(numa, scanned_and_not_written)
 	EXPECT_GT(SIZE / PAGE / 8, after.shipped_pages - before.shipped_pages);
 
 	work(READ_ONE);
-	for (round = 0; round < 4; round++) {
+	for (round = 0; round < 2; round++) {
 		EXPECT_TRUE(until("numa_hint_faults", 1));
 		ASSERT_OK(pair_sync(&self->pair));
 	}
