@@ -2,7 +2,17 @@
 /* The set of dirty pages, cheap to fill from a page fault and to walk when sparse. */
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/vmalloc.h>
 #include "dirty.h"
+
+/* kvcalloc() ends at 2 GiB, which is not enough for the largest regions. */
+static void *alloc_blocks(unsigned long nr)
+{
+	size_t size = array_size(nr, sizeof(struct memsync_block));
+
+	return size > INT_MAX ? __vmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_ZERO) :
+				kvzalloc(size, GFP_KERNEL_ACCOUNT);
+}
 
 /**
  * memsync_dirty_init - make an empty set
@@ -14,7 +24,7 @@
 int memsync_dirty_init(struct memsync_dirty *d, unsigned long nr_blocks)
 {
 	d->nr_blocks = nr_blocks;
-	d->blocks = kvcalloc(nr_blocks, sizeof(*d->blocks), GFP_KERNEL_ACCOUNT);
+	d->blocks = alloc_blocks(nr_blocks);
 	d->marked = kvcalloc(BITS_TO_LONGS(nr_blocks), sizeof(long), GFP_KERNEL_ACCOUNT);
 	d->look = kvcalloc(BITS_TO_LONGS(nr_blocks), sizeof(long), GFP_KERNEL_ACCOUNT);
 	d->opened = kvcalloc(BITS_TO_LONGS(nr_blocks), sizeof(long), GFP_KERNEL_ACCOUNT);

@@ -85,15 +85,13 @@ bool memsync_hugetlb_is_opened(const struct vm_area_struct *vma)
 	return READ_ONCE(vma->vm_file->f_mapping->nrpages);
 }
 
-/**
- * memsync_hugetlb_has_excess - may somebody write the page without a fault?
- * @pmd: the entry, which was protected; its lock is held
- *
- * Whoever takes a reference without the lock looks at the entry again afterwards. So
+/*
+ * May somebody write the page without a fault? The entry was protected, and its lock is
+ * held: whoever takes a reference without the lock looks at the entry again afterwards. So
  * one that is not there yet is not used to write either. Such pages are on no LRU list,
  * and in no swap cache: what is not a mapping is somebody's.
  */
-bool memsync_hugetlb_has_excess(pmd_t pmd)
+static bool has_excess(pmd_t pmd)
 {
 	struct folio *folio = page_folio(pmd_page(pmd));
 	int before = folio_ref_count(folio), mapped, after;
@@ -103,6 +101,13 @@ bool memsync_hugetlb_has_excess(pmd_t pmd)
 	smp_rmb();	/* and one that comes brings it */
 	after = folio_ref_count(folio);
 	return max(before, after) > mapped;
+}
+
+/* May it be written with no fault, now or when it comes back from a migration? */
+bool memsync_hugetlb_may_change(pmd_t pmd)
+{
+	return pmd_present(pmd) ? has_excess(pmd) :
+				  softleaf_is_migration(softleaf_from_pmd(pmd));
 }
 
 /* Returns 1 with @to filled; 0: nothing is there; -EAGAIN: it migrates; -EHWPOISON: it is bad. */

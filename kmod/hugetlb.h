@@ -24,7 +24,7 @@ static inline bool memsync_vma_is_plain(const struct vm_area_struct *vma)
 
 const char *memsync_hugetlb_refusal(const struct vm_area_struct *vma);
 bool memsync_hugetlb_is_opened(const struct vm_area_struct *vma);
-bool memsync_hugetlb_has_excess(pmd_t pmd);
+bool memsync_hugetlb_may_change(pmd_t pmd);
 long memsync_hugetlb_read(struct vm_area_struct *vma, unsigned long addr, struct page **page);
 
 unsigned long memsync_hugetlb_find(void);

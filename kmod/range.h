@@ -6,7 +6,7 @@
 
 /* Ranges of one region; enough for a process with many heaps. */
 #define MEMSYNC_MAX_RANGES	65536
-/* Bytes of all of them: tracking takes a 32768th of that in the kernel. */
+/* Bytes of all of them: tracking takes a 7500th of that in the kernel. */
 #define MEMSYNC_MAX_SIZE	(16ULL << 40)
 
 /**

@@ -423,13 +423,18 @@ static void visit_missing(struct memsync_walk *w, const struct segment *s)
 	}
 }
 
-/* A writable huge page may have been written anywhere, in this segment or another. */
-static void protect_huge(struct memsync_walk *w, pmd_t *pmd)
+/*
+ * A writable huge page may have been written anywhere, in this segment or another. It may
+ * have become so behind those that were visited before: they wait for the next walk.
+ */
+static void protect_huge(struct memsync_walk *w, const struct segment *s, pmd_t *pmd)
 {
 	struct memsync_track *other;
 
 	pmdp_set_wrprotect(w->mm, w->addr, pmd);
 	memsync_taken_fill(&w->taken);
+	if (s->first)
+		memsync_dirty_pages(&w->track->dirty, w->index, 0, s->first);
 	list_for_each_entry_rcu(other, &w->track->m->tracks, node) {
 		unsigned long block = memsync_track_block(other, w->addr);
 
@@ -452,10 +457,10 @@ static bool visit_huge(struct memsync_walk *w, const struct segment *s, pmd_t *p
 	distrust_entries(w);
 	distrust_open(w);
 	if (present && pmd_write(pmdval))
-		protect_huge(w, pmd);
+		protect_huge(w, s, pmd);
 	else if (!present && softleaf_is_migration_write(softleaf_from_pmd(pmdval)))
 		expect_writable(w);
-	if (present && w->hugetlb && memsync_hugetlb_has_excess(pmdval))
+	if (w->hugetlb && memsync_hugetlb_may_change(pmdval))
 		memsync_walk_keep(w);
 	for_each_wanted(i, w, s) {
 		if (present && !w->hugetlb)
