@@ -25,7 +25,7 @@ enum memsync_track_flag {
 	MEMSYNC_TRACK_STRAYED,	/* something was written outside the ranges */
 	MEMSYNC_TRACK_SHARES,	/* holds the hooks of shared memory */
 	MEMSYNC_TRACK_OPENS,	/* see MEMSYNC_TRACK_PASSES; fixed */
-	MEMSYNC_TRACK_ALL_MARKED,	/* or much: the next walk does not tell what is written often */
+	MEMSYNC_TRACK_ALL_MARKED,	/* or much: what the next walk finds tells nothing */
 };
 
 /**

@@ -197,8 +197,10 @@ static __always_inline void remember(struct memsync_walk *w, struct memsync_bloc
 	unsigned long found = w->h->of_all ? 0 : w->taken.dirty[word] & mask;
 	unsigned long again = found & b->once[word];
 
+	if (unlikely(again && w->taken.opened))
+		again |= b->twice[word] & w->taken.open[word];
 	if (unlikely(again))
-		b->twice[word] = again | (w->taken.opened ? b->twice[word] & w->taken.open[word] : 0);
+		b->twice[word] = again;
 	b->once[word] = found | (b->once[word] & ~mask);
 }
 

@@ -138,7 +138,7 @@ TEST_F(open, come_to_rest)
 	ASSERT_EQ(SIZE / 2, (size_t)process_vm_writev(getpid(), &from, 1, &to, 1, 0));
 	ASSERT_HOT(self->area);
 	ASSERT_SAME();
-	/* Once more: one pass lets them be, one closes them, and one looks whether it was in time. */
+	/* One pass lets them be, one closes them, and one looks whether that was in time. */
 	ASSERT_OK(pair_sync_compare(&self->pair));
 	ASSERT_EQ(0, memsync_set_interval(self->ms, self->pair.source, OFTEN));
 	before = pair_stats(&self->pair);
