@@ -391,7 +391,8 @@ TEST_F(numa, balanced)
 /*
  * Scans close pages that nobody touches: they are not shipped for that. One that is read
  * then becomes writable; when the next scan closes it before a pass has looked, its block
- * counts as written.
+ * counts as written. With shared memory that happens here without anybody's reading, too,
+ * when the machine is busy, so how much is shipped proves nothing.
  */
 TEST_F(numa, scanned_and_not_written)
 {
@@ -399,6 +400,8 @@ TEST_F(numa, scanned_and_not_written)
 	struct memsync_stats before, after;
 	unsigned int round;
 
+	if (variant->shared)
+		SKIP(return, "of shared memory, a look may still wait when a scan comes");
 	ASSERT_OK(pair_sync(&self->pair));
 	before = pair_stats(&self->pair);
 	ASSERT_EQ(0, balance_area(self->area, SOME));
