@@ -85,7 +85,7 @@ dkms:
 	rm -rf $(dkms-dir)
 	install -d $(dkms-dir)
 	git ls-files -z -- Kbuild LICENSE dkms.conf kmod include 2>/dev/null | \
-		xargs -0r cp --parents -t $(dkms-dir)
+		xargs -0r cp --parents -t $(dkms-dir) --
 	[ -e $(dkms-dir)/Kbuild ] || cp -r Kbuild LICENSE dkms.conf kmod include $(dkms-dir)
 	dkms install memsync/$(VERSION)
 

@@ -94,6 +94,7 @@ void memsync_mm_active_begin(struct memsync_mm *m, unsigned long start, unsigned
 		m->active_start = min(m->active_start, start);
 		m->active_end = max(m->active_end, end);
 	}
+	m->recent[m->started % MEMSYNC_RECENT] = (struct memsync_started_range){ start, end };
 	WRITE_ONCE(m->active, m->active + 1);
 	smp_store_release(&m->started, m->started + 1);	/* after @active, for memsync_mm_active() */
 	spin_unlock(&m->active_lock);
@@ -115,6 +116,25 @@ bool memsync_mm_active_in(struct memsync_mm *m, unsigned long block_addr, unsign
 	ret = m->active && m->active_start < block_addr + MEMSYNC_BLOCK_SIZE &&
 	      block_addr < m->active_end;
 	*started = m->started;
+	spin_unlock(&m->active_lock);
+	return ret;
+}
+
+static bool touches_block(const struct memsync_started_range *r, unsigned long block_addr)
+{
+	return r->start < block_addr + MEMSYNC_BLOCK_SIZE && block_addr < r->end;
+}
+
+bool memsync_mm_began_in(struct memsync_mm *m, unsigned long block_addr, unsigned long started)
+{
+	bool ret;
+
+	if (likely(READ_ONCE(m->started) == started))
+		return false;
+	spin_lock(&m->active_lock);
+	ret = m->started - started > MEMSYNC_RECENT;
+	for (; !ret && started != m->started; started++)
+		ret = touches_block(&m->recent[started % MEMSYNC_RECENT], block_addr);
 	spin_unlock(&m->active_lock);
 	return ret;
 }

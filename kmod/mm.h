@@ -12,8 +12,15 @@
 
 #define MEMSYNC_MM_HASH_BITS	8
 #define MEMSYNC_IN_FLIGHT_BITS	8
+#define MEMSYNC_RECENT		8
 
 struct netlink_ext_ack;
+
+/* The addresses of a notifier range. */
+struct memsync_started_range {
+	unsigned long start;
+	unsigned long end;
+};
 
 /**
  * struct memsync_mm - the memory of one process that is watched
@@ -25,9 +32,10 @@ struct netlink_ext_ack;
  * @nr_tracks: how many, under memsync_mm_mutex
  * @nr_follow: how many of them follow the process; read without
  * @in_flight: faults between their entry and exit hints, by block
- * @active_lock: protects the next five
+ * @active_lock: protects the next six
  * @active: notifier ranges, and forced writes, between their start and end
  * @started: how many have ever started
+ * @recent: the last ones to start, number n in place n modulo their number
  * @spared: those of them that take no content away
  * @active_start: together they lie within this address
  * @active_end: and this one
@@ -55,6 +63,7 @@ struct memsync_mm {
 	spinlock_t active_lock;
 	unsigned int active;
 	unsigned long started;
+	struct memsync_started_range recent[MEMSYNC_RECENT];
 	const struct mmu_notifier_range *spared[4];
 	unsigned long active_start;
 	unsigned long active_end;
@@ -95,6 +104,12 @@ void memsync_mm_active_begin(struct memsync_mm *m, unsigned long start, unsigned
 void memsync_mm_active_end(struct memsync_mm *m);
 bool memsync_mm_active_in(struct memsync_mm *m, unsigned long block_addr,
 			  unsigned long *started);
+
+/*
+ * Has a notifier range, or the like, started in this block since @started was read?
+ * Context: any in which a page fault may run, possibly under a PTE lock.
+ */
+bool memsync_mm_began_in(struct memsync_mm *m, unsigned long block_addr, unsigned long started);
 
 /* Is a notifier range, or the like, under way anywhere? As memsync_mm_active(). */
 static inline bool memsync_mm_any_active(const struct memsync_mm *m, unsigned long *started)

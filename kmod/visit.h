@@ -80,7 +80,7 @@ static inline void found_zeros(struct memsync_walk *w, const struct segment *s, 
 static inline void distrust_entries(struct memsync_walk *w)
 {
 	if (likely(!w->taken.look && !w->taken.opened) ||
-	    (!w->active && READ_ONCE(w->track->m->started) == w->started))
+	    (!w->active && !memsync_mm_began_in(w->track->m, w->addr, w->started)))
 		return;
 	if (w->taken.look)
 		memsync_taken_fill(&w->taken);

@@ -312,21 +312,40 @@ TEST_F(numa, moved_to_and_fro)
 	}
 }
 
-/* What is moved, and was not written, is not shipped. */
+/* Each try has a pass of its own. */
+static bool send_and_look(struct pair *pair, unsigned char *area, int node)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < 50; tries++) {
+		send_once(area, node, 0);
+		if (pair_sync(pair))
+			return false;
+		if (pages_on(area, node, false) > (long)(SIZE / PAGE / 2))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What is moved, and was not written, is not shipped; but a page at which a pass looks
+ * just before its move is over counts as written. Those are not an eighth.
+ */
 TEST_F(numa, moved_and_not_written)
 {
 	struct memsync_stats before, after;
+	unsigned int i, sends = 8;
 
 	if (variant->shared)
 		SKIP(return, "a shared page comes back writable");
 	ASSERT_OK(pair_sync(&self->pair));
 	before = pair_stats(&self->pair);
-	EXPECT_LT((long)(SIZE / PAGE / 2), send_to(self->area, 1, 0));
-	EXPECT_LT((long)(SIZE / PAGE / 2), send_to(self->area, 0, 0));
+	for (i = 0; i < sends; i++)
+		EXPECT_TRUE(send_and_look(&self->pair, self->area, 1 - i % NODES));
 	ASSERT_OK(pair_sync_compare(&self->pair));
 	after = pair_stats(&self->pair);
 	TH_LOG("%lu pages shipped", after.shipped_pages - before.shipped_pages);
-	EXPECT_GT(SIZE / PAGE / 8, after.shipped_pages - before.shipped_pages);
+	EXPECT_GT(sends * (SIZE / PAGE) / 8, after.shipped_pages - before.shipped_pages);
 }
 
 TEST_F(numa, moved_while_written)
