@@ -8,6 +8,7 @@
  *   them to;
  * - a debugger's forced write to memory that the process may only read: the
  *   entry is not made writable for it, and the second one needs no fault;
+ * - who fills or moves pages through a userfaultfd, see userfault.c;
  * - who takes a reference, for which see reference.c.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -24,6 +25,7 @@
 #include "hook.h"
 #include "hugetlb.h"
 #include "mm.h"
+#include "numa.h"
 #include "reference.h"
 #include "symbol.h"
 #include "track_internal.h"
@@ -94,34 +96,51 @@ static int untouched(struct mm_struct *mm, unsigned long addr, void *buf, int le
 
 DEFINE_STATIC_CALL(memsync_access_remote_vm, untouched);
 
-/*
+/**
+ * memsync_unseen_begin - memory is about to be written, of which nobody will tell
+ * @u: to be handed to memsync_unseen_end()
+ * @mm: whose memory
+ * @start: first address
+ * @end: the one behind the last
+ *
  * Marked before the first byte is there, and after the last: in between a harvest
  * keeps what it finds. The process may have come to be watched meanwhile.
  */
+void memsync_unseen_begin(struct memsync_unseen *u, struct mm_struct *mm, unsigned long start,
+			  unsigned long end)
+{
+	u->mm = mm;
+	u->start = start;
+	u->end = end;
+	rcu_read_lock();
+	u->m = memsync_mm_find(mm);
+	u->in_flight = u->m ? memsync_mm_in_flight(u->m, start) : &memsync_hook_passing;
+	atomic_inc(u->in_flight);
+	smp_mb__after_atomic();		/* pairs with the taking, see memsync_mm_unsettled() */
+	rcu_read_unlock();
+	if (u->m)
+		memsync_mm_active_begin(u->m, start, end);
+	memsync_track_mark_in(mm, start, end);
+}
+
+void memsync_unseen_end(struct memsync_unseen *u)
+{
+	memsync_track_mark_in(u->mm, u->start, u->end);
+	if (u->m)
+		memsync_mm_active_end(u->m);
+	atomic_dec_return_release(u->in_flight);
+}
+
 static int access_remote(struct mm_struct *mm, unsigned long addr, void *buf, int len,
 			 unsigned int gup_flags)
 {
-	unsigned long start = addr & mm_untag_mask(mm), end = start + len;
-	struct memsync_mm *m;
-	atomic_t *in_flight;
+	unsigned long start = addr & mm_untag_mask(mm);
+	struct memsync_unseen u;
 	int done;
 
-	rcu_read_lock();
-	m = memsync_mm_find(mm);
-	in_flight = m ? memsync_mm_in_flight(m, start) : &memsync_hook_passing;
-	atomic_inc(in_flight);
-	smp_mb__after_atomic();		/* pairs with the taking, see memsync_mm_unsettled() */
-	rcu_read_unlock();
-	if (m)
-		memsync_mm_active_begin(m, start, end);
-	memsync_track_mark_in(mm, start, end);
-
+	memsync_unseen_begin(&u, mm, start, start + len);
 	done = static_call(memsync_access_remote_vm)(mm, addr, buf, len, gup_flags);
-
-	memsync_track_mark_in(mm, start, end);
-	if (m)
-		memsync_mm_active_end(m);
-	atomic_dec_return_release(in_flight);
+	memsync_unseen_end(&u);
 	return done;
 }
 
@@ -151,7 +170,8 @@ void notrace memsync_bypass_hook(unsigned long site, struct ftrace_regs *fregs)
 		access_hook(fregs);
 	else if (site == move_site)
 		move_hook(fregs);
-	else if (!memsync_hugetlb_hook(site, fregs))
+	else if (!memsync_hugetlb_hook(site, fregs) && !memsync_userfault_hook(site, fregs) &&
+		 !memsync_numa_hook(site, fregs))
 		memsync_reference_hook(site, fregs);
 }
 
@@ -162,6 +182,18 @@ static unsigned long find(const char *name)
 	if (!site)
 		pr_err("%s() of this kernel cannot be hooked\n", name);
 	return site;
+}
+
+/* Where one of these is missing, so is what it is about, or it is refused. */
+static unsigned int find_optional(unsigned long *sites)
+{
+	unsigned int nr = memsync_userfault_find(sites);
+
+	sites[nr] = memsync_hugetlb_find();
+	nr += !!sites[nr];
+	sites[nr] = memsync_numa_find();
+	nr += !!sites[nr];
+	return nr;
 }
 
 /**
@@ -187,5 +219,6 @@ int memsync_bypass_find(unsigned long *sites)
 	sites[0] = swap_site;
 	sites[1] = move_site;
 	sites[2] = access_site;
-	return 3 + nr;
+	nr += 3;
+	return nr + find_optional(sites + nr);
 }

@@ -301,7 +301,7 @@ static int do_walk(struct memsync_walk *w, unsigned long *next)
 static int read_page(const struct memsync_track *track, unsigned long addr, struct page **page)
 {
 	struct mm_struct *mm = track->m->mm;
-	unsigned int tries = READ_TRIES;
+	unsigned int tries = READ_TRIES, waits = MEMSYNC_PEEK_WAITS;
 	long got;
 	int locked;
 
@@ -317,8 +317,10 @@ static int read_page(const struct memsync_track *track, unsigned long addr, stru
 			got = 1;
 		if (locked)
 			mmap_read_unlock(mm);
-	} while (got == -EFAULT && --tries);
-	return got == 1 ? 0 : got ? got : -EFAULT;
+	} while ((got == -EFAULT && --tries) || memsync_peek_again(got, &waits));
+	if (got == 1)
+		return 0;
+	return got && got != -EAGAIN ? got : -EFAULT;
 }
 
 /* Replaces the marks of MEMSYNC_PAGE_ELSEWHERE by pages. */

@@ -17,7 +17,6 @@
 #include "bypass.h"
 #include "fault.h"
 #include "hook.h"
-#include "hugetlb.h"
 #include "mm.h"
 #include "shared.h"
 #include "view.h"
@@ -217,7 +216,7 @@ static void find_shared(void)
  */
 int memsync_hook_init(void)
 {
-	unsigned long sites[2 + MEMSYNC_BYPASSES], hugetlb_site;
+	unsigned long sites[1 + MEMSYNC_BYPASSES];
 	int err, nr;
 
 	fault_site = memsync_fault_find();
@@ -227,11 +226,7 @@ int memsync_hook_init(void)
 	nr = memsync_bypass_find(sites + 1);
 	if (nr < 0)
 		return nr;
-	nr++;
-	hugetlb_site = memsync_hugetlb_find();
-	if (hugetlb_site)
-		sites[nr++] = hugetlb_site;
-	err = ftrace_set_filter_ips(&hook_ops, sites, nr, 0, 0);
+	err = ftrace_set_filter_ips(&hook_ops, sites, 1 + nr, 0, 0);
 	if (err)
 		pr_err("ftrace does not hook what must be hooked in this kernel (error %d)\n", err);
 	else

@@ -129,25 +129,20 @@ static int copy_page_at(struct mm_struct *mm, pmd_t *pmd, unsigned long addr, st
 	return ret;
 }
 
-/* A migration needs none of our locks to come to its end. */
-#define MIGRATION_WAITS		(5 * HZ)
-
 /**
  * memsync_hugetlb_read - copy a page as it is now
  * @vma: a mapping that is not refused
  * @addr: page-aligned, in it
  * @page: set to a copy, with a reference, or to NULL for zeros
  *
- * Context: process; sleeps; the mmap lock is held. Return: 1; -ENOMEM; -EHWPOISON for
- * an entry that is neither a page nor on its way to one; -EFAULT for one that never
- * gets there.
+ * Context: process; sleeps; the mmap lock is held. Return: 1; -ENOMEM; -EAGAIN while it
+ * migrates; -EHWPOISON for an entry that is neither a page nor on its way to one.
  */
 long memsync_hugetlb_read(struct vm_area_struct *vma, unsigned long addr, struct page **page)
 {
 	pmd_t *pmd = memsync_pgwalk_pmd(vma->vm_mm, addr);
-	unsigned int waits = MIGRATION_WAITS;
 	struct page *to;
-	int ret = 0;
+	int ret;
 
 	*page = NULL;
 	if (!pmd)
@@ -155,13 +150,12 @@ long memsync_hugetlb_read(struct vm_area_struct *vma, unsigned long addr, struct
 	to = alloc_page(GFP_KERNEL);
 	if (!to)
 		return -ENOMEM;
-	while ((ret = copy_page_at(vma->vm_mm, pmd, addr, to)) == -EAGAIN && --waits)
-		schedule_timeout_uninterruptible(1);
+	ret = copy_page_at(vma->vm_mm, pmd, addr, to);
 	if (ret == 1)
 		*page = to;
 	else
 		put_page(to);
-	return ret < 0 ? (ret == -EAGAIN ? -EFAULT : ret) : 1;
+	return ret ?: 1;
 }
 
 /* ---- faults ---- */

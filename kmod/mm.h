@@ -15,6 +15,7 @@
 #define MEMSYNC_RECENT		8
 
 struct netlink_ext_ack;
+struct task_struct;
 
 /* The addresses of a notifier range. */
 struct memsync_started_range {
@@ -39,6 +40,7 @@ struct memsync_started_range {
  * @spared: those of them that take no content away
  * @active_start: together they lie within this address
  * @active_end: and this one
+ * @scanner: the task that scans it for NUMA balancing right now
  * @walk_mutex: one harvest at a time: what one track takes from the page table
  *	another one may be looking for
  * @references_seen: nobody takes references any more without being watched
@@ -67,6 +69,7 @@ struct memsync_mm {
 	const struct mmu_notifier_range *spared[4];
 	unsigned long active_start;
 	unsigned long active_end;
+	struct task_struct *scanner;
 	struct mutex walk_mutex;
 	bool references_seen;
 	struct rcu_head passed_by;

@@ -9,6 +9,7 @@
  * is gone is dirty. In between a harvest keeps the hints it finds.
  */
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include "delay.h"
 #include "mm.h"
 #include "pgwalk.h"
@@ -119,7 +120,7 @@ static void mark_removed(struct memsync_mm *m, const struct mmu_notifier_range *
  * those who clear entries and leave the page table (reclaim, migration, KSM, the
  * splitting of a huge page), or they are faults, which hint. Collapse takes the
  * table away, and makes a huge page writable after the end. To look where there
- * is no need would make dirty what reclaim takes next.
+ * is no need would make dirty what reclaim, or the next scan for NUMA balancing, takes.
  */
 static bool may_add_writable(const struct memsync_mm *m, const struct mmu_notifier_range *range)
 {
@@ -127,6 +128,8 @@ static bool may_add_writable(const struct memsync_mm *m, const struct mmu_notifi
 	case MMU_NOTIFY_PROTECTION_PAGE:
 	case MMU_NOTIFY_SOFT_DIRTY:
 		return false;
+	case MMU_NOTIFY_PROTECTION_VMA:
+		return READ_ONCE(m->scanner) != current;
 	case MMU_NOTIFY_CLEAR:
 		return !in_one_block(range) || !memsync_pgwalk_has_table(m->mm, range->start);
 	default:

@@ -3,6 +3,7 @@
 #include <linux/mm.h>
 #include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
+#include <linux/userfaultfd_k.h>
 #include "hugetlb.h"
 #include "object.h"
 #include "pgwalk.h"
@@ -55,7 +56,10 @@ bool memsync_peek_is_absent(const struct memsync_track *track, unsigned long add
  * @page: set to it, with a reference; NULL where hugetlb memory has none
  * @locked: set to 0 if the lock was dropped
  *
- * Return: 1, or as get_user_pages_remote().
+ * A fault that would have to wait for a userfaultfd of the process might wait for ever.
+ *
+ * Return: 1; -EAGAIN: not now, but soon, see memsync_peek_again(); or as
+ * get_user_pages_remote().
  */
 long memsync_peek_get(struct mm_struct *mm, unsigned long addr, struct page **page, int *locked)
 {
@@ -67,9 +71,29 @@ long memsync_peek_get(struct mm_struct *mm, unsigned long addr, struct page **pa
 		if (got != -EHWPOISON)
 			return got;	/* else the kernel may know better */
 	}
-	return get_user_pages_remote(mm, addr, 1, FOLL_FORCE, page, locked);
+	if (!vma || !userfaultfd_armed(vma))
+		return get_user_pages_remote(mm, addr, 1, FOLL_FORCE, page, locked);
+	got = get_user_pages_remote(mm, addr, 1, FOLL_FORCE | FOLL_NOWAIT, page, locked);
+	return got ?: -EAGAIN;
 }
 
+/**
+ * memsync_peek_again - is it worth while to try once more?
+ * @got: what memsync_peek_get() returned
+ * @waits: counts down from %MEMSYNC_PEEK_WAITS
+ *
+ * Context: process, the mmap lock not held; sleeps a jiffy if it is.
+ */
+bool memsync_peek_again(long got, unsigned int *waits)
+{
+	if (got != -EAGAIN || !*waits)
+		return false;
+	--*waits;
+	schedule_timeout_uninterruptible(1);
+	return true;
+}
+
+/* Under the mmap lock, which may be dropped. */
 static int peek_locked(const struct memsync_track *track, unsigned long addr, struct page **page,
 		       int *locked)
 {
@@ -84,8 +108,8 @@ static int peek_locked(const struct memsync_track *track, unsigned long addr, st
 int memsync_track_peek(struct memsync_track *track, u64 offset, struct page **page)
 {
 	unsigned long addr = memsync_track_offset_addr(track, offset);
+	unsigned int waits = MEMSYNC_PEEK_WAITS;
 	struct mm_struct *mm = track->m->mm;
-	int locked = 1;
 	int err;
 
 	if (!mmget_not_zero(mm))
@@ -93,10 +117,16 @@ int memsync_track_peek(struct memsync_track *track, u64 offset, struct page **pa
 	*page = NULL;
 	err = memsync_object_peek(track, addr, page);
 	if (err == -ENXIO) {
-		mmap_read_lock(mm);
-		err = peek_locked(track, addr, page, &locked);
-		if (locked)
-			mmap_read_unlock(mm);
+		do {
+			int locked = 1;
+
+			mmap_read_lock(mm);
+			err = peek_locked(track, addr, page, &locked);
+			if (locked)
+				mmap_read_unlock(mm);
+		} while (memsync_peek_again(err, &waits));
+		if (err == -EAGAIN)
+			err = -EFAULT;
 	}
 	if (mm_flags_test(MMF_UNSTABLE, mm) && !err)
 		err = -ESRCH;	/* the OOM killer may have emptied it */
@@ -124,7 +154,8 @@ bool memsync_page_absent(struct mm_struct *mm, unsigned long addr)
 
 	mmap_read_lock(mm);
 	vma = vma_at(mm, addr);
-	ret = vma && !memsync_vma_refusal(vma) && memsync_vma_is_plain(vma) && is_missing(mm, addr);
+	ret = vma && !memsync_vma_refusal(vma) && memsync_vma_is_plain(vma) &&
+	      !userfaultfd_armed(vma) && is_missing(mm, addr);
 	mmap_read_unlock(mm);
 	return ret;
 }

@@ -32,10 +32,14 @@ static inline bool memsync_pmd_is_huge(pmd_t pmd)
 	return !pmd_none(pmd) && (!pmd_present(pmd) || pmd_leaf(pmd));
 }
 
-/* No page, here or elsewhere: never touched, dropped, or made a guard. */
+/*
+ * No page, here or elsewhere: never touched, dropped, made a guard, or told to a
+ * userfaultfd before it is written.
+ */
 static inline bool memsync_pte_is_void(pte_t pte)
 {
-	return pte_none(pte) || softleaf_is_guard_marker(softleaf_from_pte(pte));
+	return pte_none(pte) || softleaf_is_guard_marker(softleaf_from_pte(pte)) ||
+	       softleaf_is_uffd_wp_marker(softleaf_from_pte(pte));
 }
 
 /* pte_present() and pte_write(), and neither pte_protnone() nor pte_special(), all at once. */

@@ -8,6 +8,7 @@
 #include "hugetlb.h"
 #include "object.h"
 #include "range.h"
+#include "userfault.h"
 
 /* Why memory of this sort never can, whatever becomes of the mapping. */
 static const char *refusal_for_good(const struct vm_area_struct *vma)
@@ -27,6 +28,15 @@ static const char *refusal_for_good(const struct vm_area_struct *vma)
 	return vma->vm_file ? memsync_backing_refusal(vma) : "a special mapping";
 }
 
+static const char *armed_refusal(struct vm_area_struct *vma)
+{
+	if (vma->vm_flags & VM_SHARED)
+		return "shared memory under a userfaultfd";
+	if (vma_is_anonymous(vma) && memsync_userfault_is_seen())
+		return NULL;
+	return "memory under a userfaultfd";
+}
+
 /**
  * memsync_vma_refusal - why can memory of this kind not be tracked?
  * @vma: the mapping, under its mmap lock
@@ -36,14 +46,15 @@ static const char *refusal_for_good(const struct vm_area_struct *vma)
  */
 const char *memsync_vma_refusal(const struct vm_area_struct *vma)
 {
+	struct vm_area_struct *v = (struct vm_area_struct *)vma;
 	const char *why = refusal_for_good(vma);
 
 	if (why)
 		return why;
 	if (vma->vm_flags & VM_MIXEDMAP)
 		return "a mixed mapping";
-	if (userfaultfd_armed((struct vm_area_struct *)vma))
-		return "memory under a userfaultfd";
+	if (userfaultfd_armed(v))
+		return armed_refusal(v);
 	if (memsync_vma_is_hugetlb(vma) && memsync_hugetlb_is_opened(vma))
 		return "hugetlb memory that somebody else has opened";
 	return NULL;

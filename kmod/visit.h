@@ -72,8 +72,8 @@ static inline void found_zeros(struct memsync_walk *w, const struct segment *s, 
 }
 
 /*
- * A notifier that was under way, or started, when the hints were taken found
- * nothing to promote, and the entry it then changed no longer tells. Asked
+ * A notifier that was under way in this block when the hints were taken, or has started
+ * since, found nothing to promote, and the entry it then changed no longer tells. Asked
  * under the lock that such a change needs, so the answer holds for as long as
  * that is held.
  */

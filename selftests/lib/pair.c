@@ -614,3 +614,12 @@ int file_put(const char *path, const char *text)
 	close(fd);
 	return err;
 }
+
+int delay_put(const char *point, unsigned int us)
+{
+	char path[96], text[16];
+
+	snprintf(path, sizeof(path), "/sys/module/memsync/parameters/delay_%s", point);
+	snprintf(text, sizeof(text), "%u", us);
+	return file_put(path, text);
+}

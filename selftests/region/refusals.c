@@ -176,21 +176,25 @@ static int arm_uffd(void *start, size_t size, uint64_t mode)
 	return fd;
 }
 
+/* Private anonymous memory is watched under one, too: see track/userfault. */
 TEST_F(refusals, userfaultfd)
 {
-	int fd = arm_uffd(self->area + MIB, MIB, UFFDIO_REGISTER_MODE_MISSING);
+	int fd, memfd = memfd_create("t", MFD_CLOEXEC);
+	unsigned char *m;
 
+	ASSERT_EQ(0, ftruncate(memfd, SIZE));
+	m = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+	fd = arm_uffd(m + MIB, MIB, UFFDIO_REGISTER_MODE_MISSING);
 	ASSERT_LE(0, fd);
-	EXPECT_REFUSED_AT(-EOPNOTSUPP, "userfaultfd", self->area + MIB,
-			  try_range(self->ms, self->area, SIZE));
+	EXPECT_REFUSED_AT(-EOPNOTSUPP, "shared memory under a userfaultfd", m + MIB,
+			  try_range(self->ms, m, SIZE));
 	close(fd);
+	munmap(m, SIZE);
+	close(memfd);
 	fd = arm_uffd(self->area, MIB, UFFDIO_REGISTER_MODE_WP);
 	ASSERT_LE(0, fd);
-	EXPECT_REFUSED_AT(-EOPNOTSUPP, "userfaultfd", self->area,
-			  try_range(self->ms, self->area, SIZE));
-	close(fd);
-	/* Disarmed, it is ordinary memory again. */
 	EXPECT_EQ(0, try_range(self->ms, self->area, SIZE));
+	close(fd);
 	{
 		struct memsync_region *region;
 

@@ -177,17 +177,15 @@ TEST_F(hugetlb_race, delayed)
 	static const char * const points[] = {
 		"entry", "exit", "start", "end", "taken", "protected", "found",
 	};
-	char path[64];
 	unsigned int i;
 
 	if (!on_debug_kernel())
 		SKIP(return, "only a debug build can be made to wait");
 	for (i = 0; i < ARRAY_SIZE(points); i++) {
-		snprintf(path, sizeof(path), "/sys/module/memsync/parameters/delay_%s", points[i]);
-		ASSERT_EQ(0, file_put(path, "1500"));
+		ASSERT_EQ(0, delay_put(points[i], 1500));
 		EXPECT_OK(threads_write(&self->pair, self->area, forks));
 		EXPECT_OK(threads_write(&self->pair, self->area, drops));
-		ASSERT_EQ(0, file_put(path, "0"));
+		ASSERT_EQ(0, delay_put(points[i], 0));
 	}
 }
 

@@ -410,8 +410,7 @@ TEST_F(numa, balanced)
 /*
  * Scans close pages that nobody touches: they are not shipped for that. One that is read
  * then becomes writable; when the next scan closes it before a pass has looked, its block
- * counts as written. With huge pages and shared memory that happens here without anybody's
- * reading, too, when the machine is busy, so how much is shipped proves nothing.
+ * counts as written.
  */
 TEST_F(numa, scanned_and_not_written)
 {
@@ -419,8 +418,6 @@ TEST_F(numa, scanned_and_not_written)
 	struct memsync_stats before, after;
 	unsigned int round;
 
-	if (variant->shared || variant->huge)
-		SKIP(return, "a look may still wait here when a scan comes");
 	ASSERT_OK(pair_sync(&self->pair));
 	before = pair_stats(&self->pair);
 	ASSERT_EQ(0, balance_area(self->area, SOME));

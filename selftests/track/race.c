@@ -239,24 +239,16 @@ static const char * const points[] = {
 	"entry", "exit", "start", "end", "taken", "protected", "found", NULL
 };
 
-static int set_delay(const char *point, const char *us)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/sys/module/memsync/parameters/delay_%s", point);
-	return file_put(path, us);
-}
-
 static const char *rounds_delayed(struct race *r, const char *point)
 {
 	const char *why;
 
-	if (set_delay(point, "1500"))
+	if (delay_put(point, 1500))
 		return point;
 	why = race_rounds(r, forks, 0, 2);
 	if (!why)
 		why = race_rounds(r, drops, 0, 2);
-	set_delay(point, "0");
+	delay_put(point, 0);
 	return why;
 }
 

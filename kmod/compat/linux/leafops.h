@@ -39,6 +39,11 @@ static inline bool softleaf_is_migration(softleaf_t entry)
 	return is_migration_entry(entry);
 }
 
+static inline bool softleaf_is_uffd_wp_marker(softleaf_t entry)
+{
+	return is_pte_marker_entry(entry) && pte_marker_get(entry) & PTE_MARKER_UFFD_WP;
+}
+
 /* MADV_GUARD_INSTALL came with 6.13. */
 static inline bool softleaf_is_guard_marker(softleaf_t entry)
 {
