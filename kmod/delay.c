@@ -13,6 +13,7 @@ module_param_named(delay_exit, delays[MEMSYNC_DELAY_EXIT], uint, 0600);
 module_param_named(delay_start, delays[MEMSYNC_DELAY_START], uint, 0600);
 module_param_named(delay_end, delays[MEMSYNC_DELAY_END], uint, 0600);
 module_param_named(delay_taken, delays[MEMSYNC_DELAY_TAKEN], uint, 0600);
+module_param_named(delay_part, delays[MEMSYNC_DELAY_PART], uint, 0600);
 module_param_named(delay_protected, delays[MEMSYNC_DELAY_PROTECTED], uint, 0600);
 module_param_named(delay_found, delays[MEMSYNC_DELAY_FOUND], uint, 0600);
 module_param_named(delay_grow, delays[MEMSYNC_DELAY_GROW], uint, 0600);

@@ -12,6 +12,7 @@ enum memsync_delay {
 	MEMSYNC_DELAY_START,		/* notifier: begun, nothing promoted yet */
 	MEMSYNC_DELAY_END,		/* notifier: promoted, what is gone not marked yet */
 	MEMSYNC_DELAY_TAKEN,		/* harvest: hints taken, nothing looked at yet */
+	MEMSYNC_DELAY_PART,		/* harvest: one part of a block looked at, not the next */
 	MEMSYNC_DELAY_PROTECTED,	/* harvest: protected, not flushed yet */
 	MEMSYNC_DELAY_FOUND,		/* harvest: done, content not read yet */
 	MEMSYNC_DELAY_GROW,		/* track: replaced, marks not taken over yet */

@@ -139,11 +139,13 @@ bool memsync_dirty_take(struct memsync_dirty *d, unsigned long block, struct mem
 	taken->words = 0;
 #pragma GCC unroll 8
 	for (i = 0; i < BITS_TO_LONGS(MEMSYNC_BLOCK_PAGES); i++) {
-		taken->dirty[i] = 0;
-		if (!READ_ONCE(dirty[i]))
-			continue;
-		taken->dirty[i] = xchg(&dirty[i], 0);
-		taken->words |= BIT(i);
+		unsigned long pages = READ_ONCE(dirty[i]);
+
+		if (pages) {
+			pages = xchg(&dirty[i], 0);
+			taken->words |= BIT(i);
+		}
+		taken->dirty[i] = pages;
 	}
 	taken->opened = test_bit(block, d->opened) && test_and_clear_bit(block, d->opened);
 	if (unlikely(taken->opened))

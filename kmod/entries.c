@@ -28,7 +28,7 @@ static void tell_others(struct memsync_walk *w, unsigned long addr)
 /* What has no page reads as zeros, or as the file below. A guard reads as nothing. */
 static bool reads_as_file(const struct memsync_walk *w, pte_t pte)
 {
-	return w->backed && pte_none(pte);
+	return w->backed && !softleaf_is_guard_marker(softleaf_from_pte(pte));
 }
 
 static void visit_not_present(struct memsync_walk *w, const struct segment *s, unsigned int i,
@@ -215,23 +215,14 @@ static noinline void visit_hinted(struct memsync_walk *w, const struct segment *
 	}
 }
 
-/* Some of @bits were found last time, too. Returns whether the word is done. */
-static noinline bool visit_again(struct memsync_walk *w, const struct segment *s, unsigned int word,
-				 unsigned long bits, pte_t *table)
+/* Some of @bits were found last time, too. Returns those that are to be open from now on. */
+static noinline unsigned long visit_again(struct memsync_walk *w, unsigned int word,
+					  unsigned long bits)
 {
-	struct memsync_block *b = &w->track->dirty.blocks[w->index];
 	unsigned long open = hot_ones(w, word, bits);
 
-	if (open)
-		visit_word(w, s, word, bits, open, table);
-	remember(w, b, word, ~0UL);
+	remember(w, &w->track->dirty.blocks[w->index], word, ~0UL);
 	return open;
-}
-
-static noinline void visit_rare(struct memsync_walk *w, const struct segment *s, unsigned int i,
-				pte_t *ptep)
-{
-	visit_pte(w, s, i, ptep, true);
 }
 
 /*
@@ -246,34 +237,32 @@ static noinline void visit_plain(struct memsync_walk *w, const struct segment *s
 	unsigned long words, bits;
 
 	for (words = w->taken.words; words; words &= words - 1) {
-		unsigned long word = __ffs(words);
+		unsigned long word = __ffs(words), open = 0;
 		pte_t *first = table + word * BITS_PER_LONG;
 
 		bits = w->taken.dirty[word];
-		if (unlikely(bits & once[word])) {
-			w->h->nr = piece - w->h->pieces;
-			if (visit_again(w, s, word, bits, table))
-				bits = 0;
-			piece = &w->h->pieces[w->h->nr];
-		} else {
+		if (unlikely(bits & once[word]))
+			open = visit_again(w, word, bits);
+		else
 			once[word] = bits;
-		}
-		for (; bits; bits &= bits - 1) {
+		for (; bits && likely(!open); bits &= bits - 1) {
 			pte_t *ptep = first + __ffs(bits), pte = ptep_get(ptep);
+			struct page *page;
 
-			if (likely(memsync_pte_is_written(pte))) {
-				struct page *page = memsync_pte_present_page(pte);
-
-				*piece++ = (struct memsync_piece){
-					base + (u64)ptep * BYTES_PER_ENTRY_BYTE, 1, page
-				};
-				ptep_set_wrprotect(w->mm, w->addr, ptep);
-				get_page(page);
-			} else {
-				w->h->nr = piece - w->h->pieces;
-				visit_rare(w, s, ptep - table, ptep);
-				piece = &w->h->pieces[w->h->nr];
-			}
+			if (unlikely(!memsync_pte_is_written(pte)))
+				break;
+			page = memsync_pte_present_page(pte);
+			piece->offset = base + (u64)ptep * BYTES_PER_ENTRY_BYTE;
+			piece->nr = 1;
+			piece->page = page;
+			piece++;
+			ptep_set_wrprotect(w->mm, w->addr, ptep);
+			get_page(page);
+		}
+		if (unlikely(bits)) {
+			w->h->nr = piece - w->h->pieces;
+			visit_word(w, s, word, bits, open, table);
+			piece = &w->h->pieces[w->h->nr];
 		}
 	}
 	w->h->nr = piece - w->h->pieces;
@@ -301,6 +290,15 @@ static noinline void visit_all(struct memsync_walk *w, const struct segment *s, 
 		remember(w, b, i, in_segment(s, i));
 }
 
+static noinline void visit_others(struct memsync_walk *w, const struct segment *s, pte_t *table)
+{
+	distrust_entries(w);
+	if (w->taken.look)
+		visit_all(w, s, table);
+	else
+		visit_hinted(w, s, table);
+}
+
 /**
  * memsync_visit_entries - protect what was written in one page table, and note it
  * @w: the walk
@@ -311,11 +309,8 @@ static noinline void visit_all(struct memsync_walk *w, const struct segment *s, 
  */
 void memsync_visit_entries(struct memsync_walk *w, const struct segment *s, pte_t *table)
 {
-	distrust_entries(w);
-	if (w->taken.look)
-		visit_all(w, s, table);
-	else if (likely(w->plain && !w->taken.opened && s->nr == MEMSYNC_BLOCK_PAGES))
+	if (likely(w->plain && !w->taken.look && !w->taken.opened && s->nr == MEMSYNC_BLOCK_PAGES))
 		visit_plain(w, s, table);
 	else
-		visit_hinted(w, s, table);
+		visit_others(w, s, table);
 }

@@ -132,29 +132,40 @@ static bool same_folio(const struct memsync_piece *piece, const struct folio *fo
 	return memsync_piece_has_page(piece) && page_folio(piece->page) == folio;
 }
 
+/* Has it no page, or one with just our reference and its mapping's? Such is no large folio's. */
+static bool is_single(const struct memsync_piece *piece)
+{
+	return !memsync_piece_has_page(piece) || likely(page_ref_count(piece->page) == 2);
+}
+
+/* The pieces of one folio, from @first on. Returns the one behind them. */
+static struct memsync_piece *keep_excess_of(struct memsync_walk *w, struct memsync_piece *first,
+					    struct memsync_piece *end)
+{
+	struct folio *folio = page_folio(first->page);
+	struct memsync_piece *piece = first + 1;
+
+	if (folio_ref_count(folio) <= 2)
+		return piece;
+	while (folio_test_large(folio) && piece < end && same_folio(piece, folio))
+		piece++;
+	if (!folio_test_anon(folio) || !memsync_folio_has_excess(folio, piece - first))
+		return piece;
+	for (; first < piece; first++)
+		memsync_track_mark(w->track, first->offset, 1);
+	return piece;
+}
+
 /* What may be written through a reference stays dirty. */
 static void keep_excess(struct memsync_walk *w)
 {
 	struct memsync_piece *piece = w->h->pieces, *end = piece + w->h->nr;
 
 	while (piece < end) {
-		struct memsync_piece *first = piece++;
-		struct folio *folio;
-
-		if (!memsync_piece_has_page(first))
-			continue;
-		/* Ours and that of the mapping. Such a page is no part of a larger folio. */
-		if (likely(page_ref_count(first->page) == 2))
-			continue;
-		folio = page_folio(first->page);
-		if (folio_ref_count(folio) <= 2)
-			continue;
-		while (folio_test_large(folio) && piece < end && same_folio(piece, folio))
+		if (likely(is_single(piece)))
 			piece++;
-		if (!folio_test_anon(folio) || !memsync_folio_has_excess(folio, piece - first))
-			continue;
-		for (; first < piece; first++)
-			memsync_track_mark(w->track, first->offset, 1);
+		else
+			piece = keep_excess_of(w, piece, end);
 	}
 }
 
@@ -269,7 +280,9 @@ static int walk_locked(struct memsync_walk *w, unsigned long *next)
 	w->range = w->track->nr_ranges;
 	w->flush_end = 0;
 	inc_tlb_flush_pending(w->mm);
+	rcu_read_lock();
 	*next = visit_blocks(w, *next);
+	rcu_read_unlock();
 	memsync_delay(MEMSYNC_DELAY_PROTECTED);
 	if (w->flush_end)
 		memsync_tlb_flush(w->mm, w->flush_start, w->flush_end);
@@ -327,7 +340,7 @@ static int read_page(const struct memsync_track *track, unsigned long addr, stru
 static int fetch_elsewhere(struct memsync_walk *w)
 {
 	struct memsync_piece *piece = w->h->pieces, *end = piece + w->h->nr;
-	int err, ret = 0;
+	int ret = 0;
 
 	if (!w->elsewhere)
 		return 0;
@@ -335,10 +348,10 @@ static int fetch_elsewhere(struct memsync_walk *w)
 	for (; piece < end; piece++) {
 		if (piece->page != MEMSYNC_PAGE_ELSEWHERE)
 			continue;
-		err = read_page(w->track, memsync_track_offset_addr(w->track, piece->offset),
+		ret = read_page(w->track, memsync_track_offset_addr(w->track, piece->offset),
 				&piece->page);
-		if (err)
-			ret = err;
+		if (ret)
+			break;
 	}
 	if (ret == -EFAULT || ret == -EHWPOISON) {
 		memsync_track_ended(w->track,
@@ -405,6 +418,7 @@ static int harvest(struct memsync_walk *w, unsigned long *next, bool fetch)
 	memsync_open_adapt(w->track, &w->hot, &w->neighbours);
 	memsync_delay(MEMSYNC_DELAY_FOUND);
 	w->vma = NULL;
+	w->own = false;
 	return err;
 }
 

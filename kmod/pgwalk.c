@@ -34,28 +34,14 @@ pmd_t *memsync_pgwalk_pmd(struct mm_struct *mm, unsigned long addr)
  * @addr: an address that it covers
  * @ptes: filled in
  *
- * The table may be freed under the mmap read lock (collapse of file mappings,
- * PT_RECLAIM), after an RCU grace period: hence RCU until the lock is dropped,
- * and the second look at the PMD.
- *
  * Return: false, with nothing locked, where @pmd holds no table (any more).
  */
 bool memsync_pgwalk_lock(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
 			 struct memsync_ptes *ptes)
 {
-	pmd_t pmdval;
-
 	rcu_read_lock();
-	pmdval = pmdp_get_lockless(pmd);
-	if (unlikely(pmd_bad(pmdval)))	/* nothing, or huge, as well */
-		goto unlock_rcu;
-	ptes->first = pte_offset_kernel(&pmdval, addr);
-	ptes->ptl = pte_lockptr(mm, &pmdval);
-	spin_lock(ptes->ptl);
-	if (likely(native_pmd_val(pmdval) == native_pmd_val(pmdp_get_lockless(pmd))))
+	if (memsync_pgwalk_lock_rcu(mm, pmd, addr, ptes))
 		return true;
-	spin_unlock(ptes->ptl);
-unlock_rcu:
 	rcu_read_unlock();
 	return false;
 }

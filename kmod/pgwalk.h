@@ -26,6 +26,28 @@ bool memsync_pgwalk_maps_file(struct mm_struct *mm, unsigned long start, unsigne
 bool memsync_pgwalk_missing(struct mm_struct *mm, unsigned long start, unsigned long end,
 			    unsigned long *missing);
 
+/*
+ * As memsync_pgwalk_lock(), for one who is under RCU until the lock is dropped: the table
+ * may be freed under the mmap read lock (collapse of file mappings, PT_RECLAIM), after a
+ * grace period. Hence the second look at the PMD, too.
+ */
+static __always_inline bool memsync_pgwalk_lock_rcu(struct mm_struct *mm, pmd_t *pmd,
+						    unsigned long addr,
+						    struct memsync_ptes *ptes)
+{
+	pmd_t pmdval = pmdp_get_lockless(pmd);
+
+	if (unlikely(pmd_bad(pmdval)))	/* nothing, or huge, as well */
+		return false;
+	ptes->first = pte_offset_kernel(&pmdval, addr);
+	ptes->ptl = pte_lockptr(mm, &pmdval);
+	spin_lock(ptes->ptl);
+	if (likely(native_pmd_val(pmdval) == native_pmd_val(pmdp_get_lockless(pmd))))
+		return true;
+	spin_unlock(ptes->ptl);
+	return false;
+}
+
 /* A PMD that maps, or once migrated will map, a huge page. */
 static inline bool memsync_pmd_is_huge(pmd_t pmd)
 {

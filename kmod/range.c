@@ -32,6 +32,8 @@ static const char *armed_refusal(struct vm_area_struct *vma)
 {
 	if (vma->vm_flags & VM_SHARED)
 		return "shared memory under a userfaultfd";
+	if (vma->vm_flags & VM_UFFD_RWP)
+		return "memory under a userfaultfd that sees it read";
 	if (vma_is_anonymous(vma) && memsync_userfault_is_seen())
 		return NULL;
 	return "memory under a userfaultfd";

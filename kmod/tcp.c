@@ -26,18 +26,17 @@
 #define RCVBUF		(4 << 20)
 #define SNDBUF		MEMSYNC_TCP_IN_FLIGHT
 
-static struct lock_class_key slock_key[2];
 static struct lock_class_key lock_key[2];
 
 /*
  * The sink's pages fault in under the socket lock. A fault may lead to other
  * kernel sockets, those of a network file system: they are not of our class.
+ * The spin lock below keeps its own, since an interrupt may be about to take it.
  */
 static void classify(struct sock *sk)
 {
 	bool v6 = sk->sk_family == AF_INET6;
 
-	lockdep_set_class_and_name(&sk->sk_lock.slock, &slock_key[v6], "slock-memsync");
 	lockdep_init_map(&sk->sk_lock.dep_map, "sk_lock-memsync", &lock_key[v6], 0);
 }
 

@@ -3,109 +3,179 @@
  * Memory under a userfaultfd of the application's own. Its faults come through
  * handle_mm_fault() like all others, and its write protection tells the notifier as
  * mprotect() does. But UFFDIO_COPY puts pages where none was, and UFFDIO_MOVE where they
- * come to lie, and of neither place anybody tells.
+ * come to lie, and of neither place anybody tells: so the functions that do it are sent
+ * through others here. But for move_pages() they hold a lock of the memory already, which
+ * makes none of them miss that it has come to be watched.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/fs.h>
 #include <linux/ftrace.h>
 #include <linux/mm.h>
 #include <linux/static_call.h>
-#include <linux/uaccess.h>
 #include <linux/userfaultfd_k.h>
 #include "bypass.h"
 #include "mm.h"
 #include "symbol.h"
-#include "track_internal.h"
 #include "userfault.h"
 
-static unsigned long copy_site, ioctl_site;
+static unsigned long install_site, move_site, move_ptes_site, move_huge_site;
 
-static long uncopied(unsigned long whose, unsigned long start, unsigned long from,
-		     unsigned long len, unsigned long a, unsigned long b)
+static long no_install(unsigned long arg0, unsigned long arg1, unsigned long arg2,
+		       unsigned long arg3, unsigned long arg4, unsigned long arg5,
+		       unsigned long arg6)
 {
 	return -EINVAL;
 }
 
-DEFINE_STATIC_CALL(memsync_uffd_copy, uncopied);
+DEFINE_STATIC_CALL(memsync_uffd_install, no_install);
 
-/* The kernel has checked the arguments. */
-static long copy(unsigned long whose, unsigned long start, unsigned long from,
-		 unsigned long len, unsigned long a, unsigned long b)
+/* How many arguments there are depends on the kernel; they are handed on as they are. */
+static long install(unsigned long arg0, unsigned long arg1, unsigned long arg2,
+		    unsigned long arg3, unsigned long arg4, unsigned long arg5,
+		    unsigned long arg6)
 {
+	const unsigned long args[] = { arg0, arg1, arg2, arg3 };
+	struct vm_area_struct *vma = (void *)args[UFFD_INSTALL_VMA_ARG];
+	unsigned long addr = args[UFFD_INSTALL_VMA_ARG + 1];
 	struct memsync_unseen u;
-	long done;
-
-	memsync_unseen_begin(&u, memsync_uffd_mm(whose), start, start + len);
-	done = static_call(memsync_uffd_copy)(whose, start, from, len, a, b);
-	memsync_unseen_end(&u);
-	return done;
-}
-
-static long unmoved(struct file *file, unsigned int cmd, unsigned long arg)
-{
-	return -EINVAL;
-}
-
-DEFINE_STATIC_CALL(memsync_uffd_ioctl, unmoved);
-
-/* Returns whether @to holds where @arg says that pages are moved to. */
-static bool read_move(struct uffdio_move *to, unsigned long arg)
-{
-	return !copy_from_user(to, (void __user *)arg, sizeof(*to)) &&
-	       to->dst < TASK_SIZE && to->len <= TASK_SIZE - to->dst;
-}
-
-/*
- * The arguments are read a second time by the kernel. Whoever changes them meanwhile has
- * moved pages to who knows where.
- */
-static long move(struct file *file, unsigned int cmd, unsigned long arg)
-{
-	struct mm_struct *mm = memsync_uffd_mm((unsigned long)file->private_data);
-	struct uffdio_move before, after;
-	struct memsync_unseen u;
-	bool known;
 	long ret;
 
-	known = read_move(&before, arg);
-	memsync_unseen_begin(&u, mm, known ? before.dst : 0,
-			     known ? before.dst + before.len : TASK_SIZE);
-	ret = static_call(memsync_uffd_ioctl)(file, cmd, arg);
-	if (known && (!read_move(&after, arg) || after.dst != before.dst ||
-		      after.len != before.len))
-		memsync_track_mark_in(mm, 0, TASK_SIZE);
+	memsync_unseen_begin(&u, vma->vm_mm, addr, addr + PAGE_SIZE);
+	ret = static_call(memsync_uffd_install)(arg0, arg1, arg2, arg3, arg4, arg5, arg6);
 	memsync_unseen_end(&u);
 	return ret;
 }
 
-static bool is_watched(struct mm_struct *mm)
+static long no_move(struct userfaultfd_ctx *ctx, unsigned long to, unsigned long from,
+		    unsigned long len, u64 mode)
+{
+	return -EINVAL;
+}
+
+DEFINE_STATIC_CALL(memsync_uffd_move, no_move);
+
+static long move(struct userfaultfd_ctx *ctx, unsigned long to, unsigned long from,
+		 unsigned long len, u64 mode)
+{
+	struct memsync_unseen u;
+	long ret;
+
+	memsync_unseen_begin(&u, memsync_uffd_mm(ctx), to, to + len);
+	ret = static_call(memsync_uffd_move)(ctx, to, from, len, mode);
+	memsync_unseen_end(&u);
+	return ret;
+}
+
+static long no_move_ptes(struct mm_struct *mm, pmd_t *to_pmd, pmd_t *from_pmd,
+			 struct vm_area_struct *to_vma, struct vm_area_struct *from_vma,
+			 unsigned long to, unsigned long from, unsigned long len, u64 mode)
+{
+	return -EINVAL;
+}
+
+DEFINE_STATIC_CALL(memsync_uffd_move_ptes, no_move_ptes);
+
+static long move_ptes(struct mm_struct *mm, pmd_t *to_pmd, pmd_t *from_pmd,
+		      struct vm_area_struct *to_vma, struct vm_area_struct *from_vma,
+		      unsigned long to, unsigned long from, unsigned long len, u64 mode)
+{
+	struct memsync_unseen u;
+	long ret;
+
+	memsync_unseen_begin(&u, mm, to, to + len);
+	ret = static_call(memsync_uffd_move_ptes)(mm, to_pmd, from_pmd, to_vma, from_vma, to, from,
+						  len, mode);
+	memsync_unseen_end(&u);
+	return ret;
+}
+
+static int no_move_huge(struct mm_struct *mm, pmd_t *to_pmd, pmd_t *from_pmd, pmd_t to_pmdval,
+			struct vm_area_struct *to_vma, struct vm_area_struct *from_vma,
+			unsigned long to, unsigned long from)
+{
+	return -EINVAL;
+}
+
+DEFINE_STATIC_CALL(memsync_uffd_move_huge, no_move_huge);
+
+static int move_huge(struct mm_struct *mm, pmd_t *to_pmd, pmd_t *from_pmd, pmd_t to_pmdval,
+		     struct vm_area_struct *to_vma, struct vm_area_struct *from_vma,
+		     unsigned long to, unsigned long from)
+{
+	struct memsync_unseen u;
+	int ret;
+
+	memsync_unseen_begin(&u, mm, to, to + PMD_SIZE);
+	ret = static_call(memsync_uffd_move_huge)(mm, to_pmd, from_pmd, to_pmdval, to_vma,
+						  from_vma, to, from);
+	memsync_unseen_end(&u);
+	return ret;
+}
+
+static bool is_watched(const struct mm_struct *mm)
 {
 	return READ_ONCE(memsync_mm_bucket(mm)->first);
+}
+
+/* Returns where the call is to go that is about to enter @site, or 0. */
+static unsigned long target(unsigned long site, struct ftrace_regs *fregs)
+{
+	struct vm_area_struct *vma;
+
+	if (site == install_site) {
+		vma = (void *)ftrace_regs_get_argument(fregs, UFFD_INSTALL_VMA_ARG);
+		return is_watched(vma->vm_mm) ? (unsigned long)install : 0;
+	}
+	if (site == move_site)
+		return is_watched(memsync_uffd_mm((void *)ftrace_regs_get_argument(fregs, 0))) ?
+		       (unsigned long)move : 0;
+	if (!is_watched((void *)ftrace_regs_get_argument(fregs, 0)))
+		return 0;
+	return site == move_ptes_site ? (unsigned long)move_ptes : (unsigned long)move_huge;
 }
 
 /* Returns whether @site is one of these. */
 bool notrace memsync_userfault_hook(unsigned long site, struct ftrace_regs *fregs)
 {
-	unsigned long first = ftrace_regs_get_argument(fregs, 0);
+	unsigned long to;
 
-	if (site == copy_site) {
-		if (is_watched(memsync_uffd_mm(first)))
-			ftrace_regs_set_instruction_pointer(fregs, (unsigned long)copy);
-		return true;
-	}
-	if (site != ioctl_site)
+	if (site != install_site && site != move_site && site != move_ptes_site &&
+	    site != move_huge_site)
 		return false;
-	if ((unsigned int)ftrace_regs_get_argument(fregs, 1) == UFFDIO_MOVE &&
-	    is_watched(memsync_uffd_mm((unsigned long)((struct file *)first)->private_data)))
-		ftrace_regs_set_instruction_pointer(fregs, (unsigned long)move);
+	to = target(site, fregs);
+	if (to)
+		ftrace_regs_set_instruction_pointer(fregs, to);
 	return true;
 }
 
 /* Is it seen how such memory is filled? */
 bool memsync_userfault_is_seen(void)
 {
-	return copy_site && (ioctl_site || !UFFDIO_MOVE);
+	return install_site && (!UFFD_HAS_MOVE || move_site || move_huge_site);
+}
+
+/* Either the whole move, or each of the parts that it consists of. */
+static unsigned int find_moves(unsigned long *sites)
+{
+	move_site = memsync_symbol_site("move_pages");
+	if (move_site) {
+		static_call_update(memsync_uffd_move,
+				   (typeof(&no_move))(move_site + MCOUNT_INSN_SIZE));
+		sites[0] = move_site;
+		return 1;
+	}
+	move_ptes_site = memsync_symbol_site("move_pages_ptes");
+	if (move_ptes_site)
+		move_huge_site = memsync_symbol_site("move_pages_huge_pmd");
+	if (!move_huge_site)
+		return 0;
+	static_call_update(memsync_uffd_move_ptes,
+			   (typeof(&no_move_ptes))(move_ptes_site + MCOUNT_INSN_SIZE));
+	static_call_update(memsync_uffd_move_huge,
+			   (typeof(&no_move_huge))(move_huge_site + MCOUNT_INSN_SIZE));
+	sites[0] = move_ptes_site;
+	sites[1] = move_huge_site;
+	return 2;
 }
 
 /**
@@ -116,17 +186,11 @@ bool memsync_userfault_is_seen(void)
  */
 unsigned int memsync_userfault_find(unsigned long *sites)
 {
-	copy_site = memsync_symbol_site(MEMSYNC_UFFD_COPY);
-	if (!copy_site)
+	install_site = memsync_symbol_site("mfill_atomic_install_pte");
+	if (!install_site)
 		return 0;
-	static_call_update(memsync_uffd_copy,
-			   (typeof(&uncopied))(copy_site + MCOUNT_INSN_SIZE));
-	sites[0] = copy_site;
-	ioctl_site = UFFDIO_MOVE ? memsync_symbol_site("userfaultfd_ioctl") : 0;
-	if (!ioctl_site)
-		return 1;
-	static_call_update(memsync_uffd_ioctl,
-			   (typeof(&unmoved))(ioctl_site + MCOUNT_INSN_SIZE));
-	sites[1] = ioctl_site;
-	return 2;
+	static_call_update(memsync_uffd_install,
+			   (typeof(&no_install))(install_site + MCOUNT_INSN_SIZE));
+	sites[0] = install_site;
+	return 1 + (UFFD_HAS_MOVE ? find_moves(sites + 1) : 0);
 }

@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#define MEMSYNC_USERFAULT_SITES	2
+#define MEMSYNC_USERFAULT_SITES	3
 
 struct ftrace_regs;
 

@@ -5,6 +5,7 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/swap.h>
+#include "delay.h"
 #include "hugetlb.h"
 #include "object.h"
 #include "pgwalk.h"
@@ -78,11 +79,9 @@ static bool visit_huge_locked(struct memsync_walk *w, const struct segment *s, p
 	spinlock_t *ptl = pmd_lockptr(w->mm, pmd);
 	bool ret;
 
-	rcu_read_lock();
 	spin_lock(ptl);
 	ret = visit_huge(w, s, pmd);
 	spin_unlock(ptl);
-	rcu_read_unlock();
 	return ret;
 }
 
@@ -100,7 +99,7 @@ static pmd_t *find_pmd(struct memsync_walk *w, unsigned long addr)
 }
 
 /* The PMD may change between a look and its lock, but every change ends in one of these. */
-static void visit_segment(struct memsync_walk *w, const struct segment *s)
+static noinline void visit_segment(struct memsync_walk *w, const struct segment *s)
 {
 	pmd_t *pmd = find_pmd(w, s->start);
 	struct memsync_ptes ptes;
@@ -108,9 +107,9 @@ static void visit_segment(struct memsync_walk *w, const struct segment *s)
 	for (;;) {
 		pmd_t pmdval;
 
-		if (likely(pmd && memsync_pgwalk_lock(w->mm, pmd, s->start, &ptes))) {
+		if (likely(pmd && memsync_pgwalk_lock_rcu(w->mm, pmd, s->start, &ptes))) {
 			memsync_visit_entries(w, s, ptes.first - s->first);
-			memsync_pgwalk_unlock(&ptes);
+			spin_unlock(ptes.ptl);
 			return;
 		}
 		pmdval = pmd ? pmdp_get_lockless(pmd) : __pmd(0);
@@ -232,6 +231,7 @@ struct vm_area_struct *memsync_walk_find_vma(struct memsync_walk *w, unsigned lo
 	w->backed = w->vma && !w->refusal && memsync_vma_has_backing(w->vma);
 	w->object = w->vma && !w->refusal && memsync_vma_is_object(w->vma);
 	w->hugetlb = w->vma && !w->refusal && memsync_vma_is_hugetlb(w->vma);
+	w->own = w->vma && !w->refusal && !w->object && !w->track->views.nr;
 	return w->vma;
 }
 
@@ -278,25 +278,54 @@ static unsigned int range_at(struct memsync_walk *w)
 	return w->range;
 }
 
-/**
- * memsync_walk_block - protect what was written in one block, and note it
- * @w: the walk; its block's hints were taken
- *
- * Context: the mmap lock is held for reading, and until the flush that follows.
- */
-void memsync_walk_block(struct memsync_walk *w)
+/* The block range by range, from number @i on, and VMA by VMA. */
+static noinline void visit_parts(struct memsync_walk *w, unsigned int i, unsigned long block_end)
 {
-	unsigned long block_end = w->addr + MEMSYNC_BLOCK_SIZE;
 	struct memsync_track *track = w->track;
-	unsigned int i = range_at(w);
 
 	for (; i < track->nr_ranges && track->ranges[i].start < block_end; i++) {
 		const struct memsync_range *r = &track->ranges[i];
 		unsigned long addr = max(r->start, w->addr);
 		unsigned long end = min(r->end, block_end);
 
-		while (addr < end)
+		while (addr < end) {
 			addr = visit_part(w, r, addr, end);
+			memsync_delay(MEMSYNC_DELAY_PART);
+		}
+	}
+}
+
+/* Does all of the block lie in this range and in the last VMA, which is as most are? */
+static bool is_whole(const struct memsync_walk *w, const struct memsync_range *r,
+		     unsigned long block_end)
+{
+	return w->own && w->vma->vm_start <= w->addr && block_end <= w->vma->vm_end &&
+	       r->start <= w->addr && block_end <= r->end;
+}
+
+/**
+ * memsync_walk_block - protect what was written in one block, and note it
+ * @w: the walk; its block's hints were taken
+ *
+ * Context: the mmap lock is held for reading, and until the flush that follows; RCU.
+ */
+void memsync_walk_block(struct memsync_walk *w)
+{
+	unsigned long block_end = w->addr + MEMSYNC_BLOCK_SIZE;
+	const struct memsync_track *track = w->track;
+	unsigned int i = range_at(w);
+	const struct memsync_range *r = &track->ranges[i];
+
+	if (likely(i < track->nr_ranges && is_whole(w, r, block_end))) {
+		struct segment s = {
+			.start = w->addr,
+			.nr = MEMSYNC_BLOCK_PAGES,
+			.offset = r->offset + (w->addr - r->start),
+		};
+
+		visit_segment(w, &s);
+	} else {
+		visit_parts(w, i, block_end);
 	}
 	if (!w->flush_end)
 		w->flush_start = w->addr;

@@ -33,6 +33,7 @@ struct memsync_walk {
 	bool backed;			/* that a file is below it, */
 	bool object;			/* that others may share it, */
 	bool hugetlb;			/* that it is hugetlb memory, */
+	bool own;			/* that nothing tracked is shared, in it and elsewhere, */
 	pmd_t *pmds;			/* and the last table of PMDs */
 	unsigned long pmds_addr;	/* an address that it covers */
 	unsigned long bare;		/* pages visited that were zeros, or not written */

@@ -189,4 +189,41 @@ TEST_F(hugetlb_race, delayed)
 	}
 }
 
+/*
+ * Two ranges lie in one page. A pass has looked at the first, where nothing was written;
+ * then all of the page becomes writable, and it looks at the second.
+ */
+TEST_F(hugetlb_race, written_between_two_ranges)
+{
+	uint64_t start = (uintptr_t)self->area;
+	struct memsync_range ranges[] = {
+		{ .start = start, .end = start + MIB },
+		{ .start = start + MIB + PAGE, .end = start + HUGE },
+	};
+	struct pair pair;
+	unsigned int round;
+
+	if (!on_debug_kernel())
+		SKIP(return, "only a debug build can be made to wait");
+	/* Of another region, the page would be kept open to it. */
+	pair_stop(&self->pair);
+	ASSERT_OK(pair_start_ranges(&pair, self->ms, "two", getpid(), ranges, 2));
+	ASSERT_OK(pair_sync_compare(&pair));
+	for (round = 0; round < 3; round++) {
+		ASSERT_EQ(0, mprotect(self->area, HUGE, PROT_READ));
+		ASSERT_OK(pair_sync(&pair));
+		ASSERT_EQ(0, delay_put("part", 400000));
+		/* The pass finds that there may be something, and nothing. */
+		ASSERT_EQ(0, mprotect(self->area, HUGE, PROT_READ | PROT_WRITE));
+		usleep(150000);
+		self->area[3 * PAGE]++;		/* with a fault, */
+		self->area[5 * PAGE]++;		/* without */
+		self->area[MIB + 3 * PAGE]++;
+		ASSERT_EQ(0, delay_put("part", 0));
+		EXPECT_OK(pair_sync_compare(&pair));
+	}
+	pair_stop(&pair);
+	ASSERT_OK(pair_start(&self->pair, self->ms, getpid(), self->area, SIZE));
+}
+
 TEST_HARNESS_MAIN

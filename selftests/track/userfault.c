@@ -24,6 +24,7 @@
 
 /* Of 6.7 and 6.8, which the C library's headers may not have yet. */
 #ifndef UFFDIO_MOVE
+
 struct uffdio_move {
 	__u64 dst;
 	__u64 src;
@@ -31,6 +32,7 @@ struct uffdio_move {
 	__u64 mode;
 	__s64 move;
 };
+
 #define UFFDIO_MOVE		_IOWR(UFFDIO, 0x05, struct uffdio_move)
 #define UFFD_FEATURE_MOVE	(1 << 16)
 #endif
@@ -39,22 +41,38 @@ struct uffdio_move {
 #define UFFD_FEATURE_WP_ASYNC		(1 << 15)
 #endif
 
-FIXTURE(userfault) {
-	struct memsync *ms;
-	struct pair pair;
-	unsigned char *area;
+/**
+ * struct armed - memory under a userfaultfd, and the thread that answers its faults
+ * @fd: the userfaultfd
+ * @area: the memory
+ * @pair: of which it is the source
+ * @answerer: the thread
+ * @zeros: what is missing is zeros from now on
+ * @ending: the thread is to end
+ * @answers: so many it gave
+ */
+struct armed {
 	int fd;
+	unsigned char *area;
+	struct pair *pair;
 	pthread_t answerer;
-	atomic_bool zeros;	/* what is missing is zeros from now on */
+	atomic_bool zeros;
 	atomic_bool ending;
 	atomic_uint answers;
 };
 
+FIXTURE(userfault) {
+	struct memsync *ms;
+	struct pair pair;
+	unsigned char *area;
+	struct armed armed;
+};
+
 FIXTURE_SETUP(userfault)
 {
-	self->fd = -1;
 	self->area = memory_new(SIZE);
 	ASSERT_NE(NULL, self->area);
+	self->armed = (struct armed) { .fd = -1, .area = self->area, .pair = &self->pair };
 	memory_fill(self->area, SIZE, 1);
 	ASSERT_OK(pair_net(&self->ms));
 	ASSERT_OK(pair_start(&self->pair, self->ms, getpid(), self->area, SIZE));
@@ -63,8 +81,8 @@ FIXTURE_SETUP(userfault)
 
 FIXTURE_TEARDOWN(userfault)
 {
-	if (self->fd >= 0)
-		close(self->fd);
+	if (self->armed.fd >= 0)
+		close(self->armed.fd);
 	pair_stop(&self->pair);
 	memsync_close(self->ms);
 }
@@ -115,63 +133,63 @@ static int move_to(int fd, void *to, void *from, size_t len)
 	return ioctl(fd, UFFDIO_MOVE, &move);
 }
 
-static void answer(FIXTURE_DATA(userfault) *self, const struct uffd_msg *msg)
+static void answer(struct armed *armed, const struct uffd_msg *msg)
 {
 	unsigned long page = msg->arg.pagefault.address & ~(PAGE - 1);
 	struct uffdio_zeropage zero = { .range = { .start = page, .len = PAGE } };
 	static unsigned char content[PAGE];
 
 	if (msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP) {
-		protect(self->fd, (void *)page, PAGE, false);
-	} else if (atomic_load(&self->zeros)) {
-		ioctl(self->fd, UFFDIO_ZEROPAGE, &zero);
+		protect(armed->fd, (void *)page, PAGE, false);
+	} else if (atomic_load(&armed->zeros)) {
+		ioctl(armed->fd, UFFDIO_ZEROPAGE, &zero);
 	} else {
 		memset(content, page >> 12 | 1, PAGE);
-		copy_to(self->fd, (void *)page, content, PAGE, 0);
+		copy_to(armed->fd, (void *)page, content, PAGE, 0);
 	}
-	atomic_fetch_add(&self->answers, 1);
+	atomic_fetch_add(&armed->answers, 1);
 }
 
 static void *answerer(void *arg)
 {
-	FIXTURE_DATA(userfault) *self = arg;
-	struct pollfd p = { .fd = self->fd, .events = POLLIN };
+	struct armed *armed = arg;
+	struct pollfd p = { .fd = armed->fd, .events = POLLIN };
 	struct uffd_msg msg;
 
-	while (!atomic_load(&self->ending)) {
-		if (poll(&p, 1, 20) == 1 && read(self->fd, &msg, sizeof(msg)) == sizeof(msg) &&
+	while (!atomic_load(&armed->ending)) {
+		if (poll(&p, 1, 20) == 1 && read(armed->fd, &msg, sizeof(msg)) == sizeof(msg) &&
 		    msg.event == UFFD_EVENT_PAGEFAULT)
-			answer(self, &msg);
+			answer(armed, &msg);
 	}
 	return NULL;
 }
 
-static void answers_begin(FIXTURE_DATA(userfault) *self)
+static void answers_begin(struct armed *armed)
 {
-	atomic_store(&self->zeros, false);
-	atomic_store(&self->ending, false);
-	pthread_create(&self->answerer, NULL, answerer, self);
+	atomic_store(&armed->zeros, false);
+	atomic_store(&armed->ending, false);
+	pthread_create(&armed->answerer, NULL, answerer, armed);
 }
 
-static void answers_end(FIXTURE_DATA(userfault) *self)
+static void answers_end(struct armed *armed)
 {
-	atomic_store(&self->ending, true);
-	pthread_join(self->answerer, NULL);
+	atomic_store(&armed->ending, true);
+	pthread_join(armed->answerer, NULL);
 }
 
 /* To compare is to read, which is not to bring content of its own. */
-static const char *sync_compare(FIXTURE_DATA(userfault) *self)
+static const char *sync_compare(struct armed *armed)
 {
-	const char *why = pair_sync(&self->pair);
+	const char *why = pair_sync(armed->pair);
 
-	atomic_store(&self->zeros, true);
+	atomic_store(&armed->zeros, true);
 	if (!why)
-		why = pair_compare(&self->pair);
-	atomic_store(&self->zeros, false);
+		why = pair_compare(armed->pair);
+	atomic_store(&armed->zeros, false);
 	return why;
 }
 
-#define ASSERT_SAME()	ASSERT_OK(sync_compare(self))
+#define ASSERT_SAME()	ASSERT_OK(sync_compare(&self->armed))
 
 /* ---- filled ---- */
 
@@ -181,8 +199,8 @@ TEST_F(userfault, copied)
 	uint64_t seed = 3;
 	unsigned int i;
 
-	ASSERT_TRUE(arm(&self->fd, self->area, SIZE, UFFDIO_REGISTER_MODE_MISSING, 0));
-	answers_begin(self);
+	ASSERT_TRUE(arm(&self->armed.fd, self->area, SIZE, UFFDIO_REGISTER_MODE_MISSING, 0));
+	answers_begin(&self->armed);
 	for (i = 0; i < 40; i++) {
 		unsigned char *to = self->area + random_next(&seed) % (PAGES - 16) * PAGE;
 		size_t len = (1 + random_next(&seed) % 16) * PAGE;
@@ -195,11 +213,11 @@ TEST_F(userfault, copied)
 			ASSERT_EQ(0, madvise(to, len, MADV_DONTNEED));
 		if (i % 3 == 1)
 			ASSERT_OK(pair_sync(&self->pair));
-		ASSERT_EQ(0, copy_to(self->fd, to, content, len, 0));
+		ASSERT_EQ(0, copy_to(self->armed.fd, to, content, len, 0));
 		ASSERT_EQ(0, memcmp(to, content, len));
 		ASSERT_SAME();
 	}
-	answers_end(self);
+	answers_end(&self->armed);
 }
 
 /* What nobody has answered yet reads as zeros at the replica, and no pass waits for it. */
@@ -216,7 +234,7 @@ TEST_F(userfault, not_answered)
 	pthread_t waiting;
 	unsigned int i;
 
-	ASSERT_TRUE(arm(&self->fd, self->area, SIZE, UFFDIO_REGISTER_MODE_MISSING, 0));
+	ASSERT_TRUE(arm(&self->armed.fd, self->area, SIZE, UFFDIO_REGISTER_MODE_MISSING, 0));
 	ASSERT_EQ(0, madvise(self->area, MIB, MADV_DONTNEED));
 	pthread_create(&waiting, NULL, write_there, there);
 	for (i = 0; i < 5; i++) {
@@ -227,11 +245,11 @@ TEST_F(userfault, not_answered)
 		ASSERT_EQ(0, self->pair.replica[i]);
 	ASSERT_OK(pair_verify(&self->pair, &result));
 	EXPECT_EQ(0, result.different);
-	answers_begin(self);
+	answers_begin(&self->armed);
 	pthread_join(waiting, NULL);
 	ASSERT_EQ(7, *there);
 	ASSERT_SAME();
-	answers_end(self);
+	answers_end(&self->armed);
 }
 
 /* Swapped out, and not missing: read without waiting for anybody. */
@@ -241,14 +259,14 @@ TEST_F(userfault, swapped_out)
 	unsigned int i;
 
 	ASSERT_OK(swap_on(false, device, sizeof(device)));
-	ASSERT_TRUE(arm(&self->fd, self->area, SIZE, UFFDIO_REGISTER_MODE_MISSING, 0));
-	answers_begin(self);
+	ASSERT_TRUE(arm(&self->armed.fd, self->area, SIZE, UFFDIO_REGISTER_MODE_MISSING, 0));
+	answers_begin(&self->armed);
 	for (i = 0; i < 4; i++) {
 		memory_fill_all(self->area + i * MIB, MIB, 70 + i);
 		ASSERT_EQ(0, madvise(self->area + i * MIB, MIB, MADV_PAGEOUT));
 		ASSERT_SAME();
 	}
-	answers_end(self);
+	answers_end(&self->armed);
 	swap_off(device);
 }
 
@@ -259,7 +277,7 @@ TEST_F(userfault, copied_by_another_process)
 	unsigned int i;
 	int status;
 
-	ASSERT_TRUE(arm(&self->fd, self->area, SIZE, UFFDIO_REGISTER_MODE_MISSING, 0));
+	ASSERT_TRUE(arm(&self->armed.fd, self->area, SIZE, UFFDIO_REGISTER_MODE_MISSING, 0));
 	for (i = 0; i < 4; i++) {
 		unsigned char *to = self->area + (i * 300 + 5) * PAGE;
 		pid_t pid;
@@ -269,7 +287,7 @@ TEST_F(userfault, copied_by_another_process)
 		ASSERT_OK(pair_sync(&self->pair));
 		pid = fork();
 		if (!pid)
-			_exit(copy_to(self->fd, to, content, 8 * PAGE, 0) ? 1 : 0);
+			_exit(copy_to(self->armed.fd, to, content, 8 * PAGE, 0) ? 1 : 0);
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
 		ASSERT_EQ(0, status);
 		ASSERT_EQ(0, memcmp(to, content, 8 * PAGE));
@@ -284,27 +302,27 @@ TEST_F(userfault, write_protected)
 	unsigned int round, i;
 	uint64_t seed = 5;
 
-	ASSERT_TRUE(arm(&self->fd, self->area, SIZE, UFFDIO_REGISTER_MODE_WP, 0));
-	answers_begin(self);
+	ASSERT_TRUE(arm(&self->armed.fd, self->area, SIZE, UFFDIO_REGISTER_MODE_WP, 0));
+	answers_begin(&self->armed);
 	for (round = 0; round < 6; round++) {
-		unsigned int before = atomic_load(&self->answers);
+		unsigned int before = atomic_load(&self->armed.answers);
 
-		ASSERT_EQ(0, protect(self->fd, self->area, SIZE, true));
+		ASSERT_EQ(0, protect(self->armed.fd, self->area, SIZE, true));
 		if (round % 2)
 			ASSERT_SAME();
 		for (i = 0; i < 60; i++)
 			self->area[random_next(&seed) % SIZE]++;
 		/* The application was asked, whatever memsync has done to the entries. */
-		EXPECT_LT(before + 50, atomic_load(&self->answers));
+		EXPECT_LT(before + 50, atomic_load(&self->armed.answers));
 		ASSERT_SAME();
 		for (i = 0; i < 60; i++)
 			self->area[random_next(&seed) % SIZE]++;
-		ASSERT_EQ(0, protect(self->fd, self->area, SIZE / 2, false));
+		ASSERT_EQ(0, protect(self->armed.fd, self->area, SIZE / 2, false));
 		for (i = 0; i < 60; i++)
 			self->area[random_next(&seed) % SIZE]++;
 		ASSERT_SAME();
 	}
-	answers_end(self);
+	answers_end(&self->armed);
 }
 
 /* Its protection is lifted, and what is written then needs no fault any more. */
@@ -312,17 +330,17 @@ TEST_F(userfault, protection_lifted)
 {
 	unsigned int round;
 
-	ASSERT_TRUE(arm(&self->fd, self->area, SIZE, UFFDIO_REGISTER_MODE_WP, 0));
+	ASSERT_TRUE(arm(&self->armed.fd, self->area, SIZE, UFFDIO_REGISTER_MODE_WP, 0));
 	for (round = 0; round < 6; round++) {
-		ASSERT_EQ(0, protect(self->fd, self->area, SIZE, true));
+		ASSERT_EQ(0, protect(self->armed.fd, self->area, SIZE, true));
 		ASSERT_OK(pair_sync(&self->pair));
-		ASSERT_EQ(0, protect(self->fd, self->area, SIZE, false));
+		ASSERT_EQ(0, protect(self->armed.fd, self->area, SIZE, false));
 		if (round % 2)
 			ASSERT_OK(pair_sync(&self->pair));
 		memory_fill(self->area + round * MIB, MIB, 90 + round);
-		ASSERT_EQ(0, protect(self->fd, self->area, SIZE, true));
+		ASSERT_EQ(0, protect(self->armed.fd, self->area, SIZE, true));
 		ASSERT_SAME();
-		ASSERT_EQ(0, protect(self->fd, self->area, SIZE, false));
+		ASSERT_EQ(0, protect(self->armed.fd, self->area, SIZE, false));
 	}
 }
 
@@ -340,13 +358,13 @@ TEST_F(userfault, protected_asynchronously)
 	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	unsigned int round, i, seen;
 
-	if (!arm(&self->fd, self->area, SIZE, UFFDIO_REGISTER_MODE_WP,
+	if (!arm(&self->armed.fd, self->area, SIZE, UFFDIO_REGISTER_MODE_WP,
 		 UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED))
 		SKIP(return, "a kernel without asynchronous protection");
 	for (round = 0; round < 4; round++) {
 		/* One MiB of it is not there, which is protected too. */
 		ASSERT_EQ(0, madvise(self->area + 7 * MIB, MIB, MADV_DONTNEED));
-		ASSERT_EQ(0, protect(self->fd, self->area, SIZE, true));
+		ASSERT_EQ(0, protect(self->armed.fd, self->area, SIZE, true));
 		ASSERT_OK(pair_sync(&self->pair));
 		for (i = 0; i < PAGES; i += 16)
 			self->area[i * PAGE + round]++;
@@ -362,9 +380,9 @@ TEST_F(userfault, protected_asynchronously)
 
 /* ---- moved ---- */
 
-static bool arm_for_moves(FIXTURE_DATA(userfault) *self)
+static bool arm_for_moves(struct armed *armed)
 {
-	return arm(&self->fd, self->area, SIZE, UFFDIO_REGISTER_MODE_MISSING, UFFD_FEATURE_MOVE);
+	return arm(&armed->fd, armed->area, SIZE, UFFDIO_REGISTER_MODE_MISSING, UFFD_FEATURE_MOVE);
 }
 
 TEST_F(userfault, moved_in)
@@ -373,9 +391,9 @@ TEST_F(userfault, moved_in)
 	uint64_t seed = 6;
 	unsigned int i;
 
-	if (!arm_for_moves(self))
+	if (!arm_for_moves(&self->armed))
 		SKIP(return, "a kernel without UFFDIO_MOVE");
-	answers_begin(self);
+	answers_begin(&self->armed);
 	for (i = 0; i < 20; i++) {
 		unsigned char *to = self->area + random_next(&seed) % (PAGES - 16) * PAGE;
 		size_t len = (1 + random_next(&seed) % 16) * PAGE;
@@ -383,10 +401,10 @@ TEST_F(userfault, moved_in)
 		memory_fill_all(from, 16 * PAGE, 50 + i);
 		ASSERT_EQ(0, madvise(to, len, MADV_DONTNEED));
 		ASSERT_OK(pair_sync(&self->pair));
-		ASSERT_EQ(0, move_to(self->fd, to, from, len));
+		ASSERT_EQ(0, move_to(self->armed.fd, to, from, len));
 		ASSERT_SAME();
 	}
-	answers_end(self);
+	answers_end(&self->armed);
 }
 
 /* From one place of the region to another; and what was moved is written at once. */
@@ -394,9 +412,9 @@ TEST_F(userfault, moved_within)
 {
 	unsigned int i;
 
-	if (!arm_for_moves(self))
+	if (!arm_for_moves(&self->armed))
 		SKIP(return, "a kernel without UFFDIO_MOVE");
-	answers_begin(self);
+	answers_begin(&self->armed);
 	for (i = 0; i < 12; i++) {
 		unsigned char *from = self->area + (i * 100 + 3) * PAGE;
 		unsigned char *to = self->area + (1500 + i * 20) * PAGE;
@@ -405,14 +423,14 @@ TEST_F(userfault, moved_within)
 		if (i % 2)
 			ASSERT_OK(pair_sync(&self->pair));
 		ASSERT_EQ(0, madvise(to, 8 * PAGE, MADV_DONTNEED));
-		ASSERT_EQ(0, move_to(self->fd, to, from, 8 * PAGE));
+		ASSERT_EQ(0, move_to(self->armed.fd, to, from, 8 * PAGE));
 		to[3 * PAGE]++;
 		if (i % 3 == 0)
 			ASSERT_OK(pair_sync(&self->pair));
 		to[5 * PAGE]++;
 		ASSERT_SAME();
 	}
-	answers_end(self);
+	answers_end(&self->armed);
 }
 
 /* A whole huge page, and pages that are swapped out, change their place as they are. */
@@ -424,21 +442,21 @@ TEST_F(userfault, moved_huge_and_swapped)
 	ASSERT_OK(swap_on(false, device, sizeof(device)));
 	memory_fill_all(huge, 2 * HUGE, 8);
 	memory_fill_all(from, 32 * PAGE, 9);
-	if (!arm_for_moves(self)) {
+	if (!arm_for_moves(&self->armed)) {
 		swap_off(device);
 		SKIP(return, "a kernel without UFFDIO_MOVE");
 	}
-	answers_begin(self);
+	answers_begin(&self->armed);
 	ASSERT_EQ(0, madvise(self->area, 3 * HUGE, MADV_DONTNEED));
 	ASSERT_OK(pair_sync(&self->pair));
-	ASSERT_EQ(0, move_to(self->fd, self->area, huge, HUGE));
+	ASSERT_EQ(0, move_to(self->armed.fd, self->area, huge, HUGE));
 	ASSERT_EQ(0, madvise(from, 32 * PAGE, MADV_PAGEOUT));
-	ASSERT_EQ(0, move_to(self->fd, self->area + HUGE + 5 * PAGE, from, 32 * PAGE));
+	ASSERT_EQ(0, move_to(self->armed.fd, self->area + HUGE + 5 * PAGE, from, 32 * PAGE));
 	ASSERT_SAME();
 	self->area[MIB + 9]++;
 	self->area[HUGE + 20 * PAGE]++;
 	ASSERT_SAME();
-	answers_end(self);
+	answers_end(&self->armed);
 	swap_off(device);
 }
 
@@ -446,7 +464,7 @@ TEST_F(userfault, moved_huge_and_swapped)
 
 struct churner {
 	pthread_t thread;
-	FIXTURE_DATA(userfault) *self;
+	struct armed *armed;
 	uint64_t seed;
 	atomic_bool *running;
 };
@@ -460,14 +478,14 @@ static void *churn(void *arg)
 	while (atomic_load(c->running)) {
 		for (i = 0; i < 16; i++) {
 			uint64_t n = random_next(&c->seed);
-			unsigned char *page = c->self->area + n % PAGES * PAGE;
+			unsigned char *page = c->armed->area + n % PAGES * PAGE;
 
 			switch (n >> 32 & 15) {
 			case 0:
 				madvise(page, PAGE, MADV_DONTNEED);
 				break;
 			case 1:
-				protect(c->self->fd, page, PAGE, true);
+				protect(c->armed->fd, page, PAGE, true);
 				break;
 			case 2:
 				(void)*(volatile unsigned char *)page;
@@ -481,7 +499,7 @@ static void *churn(void *arg)
 	return NULL;
 }
 
-static const char *churn_round(FIXTURE_DATA(userfault) *self)
+static const char *churn_round(struct armed *armed)
 {
 	struct churner churners[THREADS];
 	const char *why = NULL;
@@ -490,27 +508,27 @@ static const char *churn_round(FIXTURE_DATA(userfault) *self)
 
 	atomic_init(&running, true);
 	for (i = 0; i < THREADS; i++) {
-		churners[i] = (struct churner) { .self = self, .seed = i, .running = &running };
+		churners[i] = (struct churner) { .armed = armed, .seed = i, .running = &running };
 		pthread_create(&churners[i].thread, NULL, churn, &churners[i]);
 	}
 	for (i = 0; i < 4 && !why; i++)
-		why = pair_sync(&self->pair);
+		why = pair_sync(armed->pair);
 	atomic_store(&running, false);
 	for (i = 0; i < THREADS; i++)
 		pthread_join(churners[i].thread, NULL);
-	return why ? why : sync_compare(self);
+	return why ? why : sync_compare(armed);
 }
 
 TEST_F(userfault, churned)
 {
 	unsigned int round;
 
-	ASSERT_TRUE(arm(&self->fd, self->area, SIZE,
+	ASSERT_TRUE(arm(&self->armed.fd, self->area, SIZE,
 			UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP, 0));
-	answers_begin(self);
+	answers_begin(&self->armed);
 	for (round = 0; round < sized(8, 4); round++)
-		ASSERT_OK(churn_round(self));
-	answers_end(self);
+		ASSERT_OK(churn_round(&self->armed));
+	answers_end(&self->armed);
 }
 
 TEST_F(userfault, churned_and_delayed)
@@ -522,15 +540,15 @@ TEST_F(userfault, churned_and_delayed)
 
 	if (!on_debug_kernel())
 		SKIP(return, "only a debug build can be made to wait");
-	ASSERT_TRUE(arm(&self->fd, self->area, SIZE,
+	ASSERT_TRUE(arm(&self->armed.fd, self->area, SIZE,
 			UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP, 0));
-	answers_begin(self);
+	answers_begin(&self->armed);
 	for (i = 0; i < ARRAY_SIZE(points); i++) {
 		ASSERT_EQ(0, delay_put(points[i], 1500));
-		EXPECT_OK(churn_round(self));
+		EXPECT_OK(churn_round(&self->armed));
 		ASSERT_EQ(0, delay_put(points[i], 0));
 	}
-	answers_end(self);
+	answers_end(&self->armed);
 }
 
 TEST_HARNESS_MAIN

@@ -1,38 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* UFFDIO_MOVE came with 6.8, and what a userfaultfd is about could be seen from 6.9 on. */
 #ifndef _MEMSYNC_COMPAT_LINUX_USERFAULTFD_K_H
 #define _MEMSYNC_COMPAT_LINUX_USERFAULTFD_K_H
 
 #include <linux/version.h>
 #include_next <linux/userfaultfd_k.h>
 
+/* Which argument of mfill_atomic_install_pte() is the VMA; the address comes next. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
-#define MEMSYNC_UFFD_COPY	"mcopy_atomic"
-#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0) && defined(UFFDIO_MOVE)
-#define MEMSYNC_UFFD_COPY	""	/* pages move, and whose cannot be seen */
+#define UFFD_INSTALL_VMA_ARG	2
 #else
-#define MEMSYNC_UFFD_COPY	"mfill_atomic_copy"
+#define UFFD_INSTALL_VMA_ARG	1
 #endif
 
-/* The memory that the first argument of that function stands for. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
-static inline struct mm_struct *memsync_uffd_mm(unsigned long mm)
+/* UFFDIO_MOVE came with 6.8, and what a userfaultfd is about can be seen from 6.9 on. */
+#ifdef UFFDIO_MOVE
+#define UFFD_HAS_MOVE		true
+#else
+#define UFFD_HAS_MOVE		false
+#endif
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0) && IS_ENABLED(CONFIG_USERFAULTFD)
+static inline struct mm_struct *memsync_uffd_mm(const struct userfaultfd_ctx *ctx)
 {
-	return (struct mm_struct *)mm;
+	return ctx->mm;
 }
 #else
-static inline struct mm_struct *memsync_uffd_mm(unsigned long ctx)
+static inline struct mm_struct *memsync_uffd_mm(const struct userfaultfd_ctx *ctx)
 {
-	return ((struct userfaultfd_ctx *)ctx)->mm;
+	return NULL;
 }
 #endif
 
-#ifndef UFFDIO_MOVE
-#define UFFDIO_MOVE	0
-struct uffdio_move {
-	__u64 dst;
-	__u64 len;
-};
+/* Protection from reads as well came after 6.19. */
+#ifndef VM_UFFD_RWP
+#define VM_UFFD_RWP		VM_NONE
 #endif
 
 #endif /* _MEMSYNC_COMPAT_LINUX_USERFAULTFD_K_H */
