@@ -306,15 +306,19 @@ static int do_walk(struct memsync_walk *w, unsigned long *next)
 /* A file that is rewritten may be too short, and then long enough when it is asked. */
 #define READ_TRIES	5
 
+/* So many jiffies a call waits for what is on its way, before its caller may look about. */
+#define READ_WAITS	HZ
+
 /*
  * Content that is swapped out, under migration or in a file. It is private:
  * reading is enough. Unmapped or removed in between is zeros, and will have been
  * marked.
  */
-static int read_page(const struct memsync_track *track, unsigned long addr, struct page **page)
+static int read_page(const struct memsync_track *track, unsigned long addr, struct page **page,
+		     unsigned int *waits)
 {
 	struct mm_struct *mm = track->m->mm;
-	unsigned int tries = READ_TRIES, waits = MEMSYNC_PEEK_WAITS;
+	unsigned int tries = READ_TRIES;
 	long got;
 	int locked;
 
@@ -330,16 +334,15 @@ static int read_page(const struct memsync_track *track, unsigned long addr, stru
 			got = 1;
 		if (locked)
 			mmap_read_unlock(mm);
-	} while ((got == -EFAULT && --tries) || memsync_peek_again(got, &waits));
-	if (got == 1)
-		return 0;
-	return got && got != -EAGAIN ? got : -EFAULT;
+	} while ((got == -EFAULT && --tries) || memsync_peek_again(got, waits));
+	return got == 1 ? 0 : got ?: -EFAULT;
 }
 
 /* Replaces the marks of MEMSYNC_PAGE_ELSEWHERE by pages. */
 static int fetch_elsewhere(struct memsync_walk *w)
 {
 	struct memsync_piece *piece = w->h->pieces, *end = piece + w->h->nr;
+	unsigned int waits = READ_WAITS;
 	int ret = 0;
 
 	if (!w->elsewhere)
@@ -349,7 +352,7 @@ static int fetch_elsewhere(struct memsync_walk *w)
 		if (piece->page != MEMSYNC_PAGE_ELSEWHERE)
 			continue;
 		ret = read_page(w->track, memsync_track_offset_addr(w->track, piece->offset),
-				&piece->page);
+				&piece->page, &waits);
 		if (ret)
 			break;
 	}

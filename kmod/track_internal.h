@@ -171,7 +171,7 @@ bool memsync_peek_is_hole(const struct memsync_track *track, unsigned long addr)
 bool memsync_peek_is_absent(const struct memsync_track *track, unsigned long addr);
 long memsync_peek_get(struct mm_struct *mm, unsigned long addr, struct page **page, int *locked);
 bool memsync_peek_again(long got, unsigned int *waits);
-#define MEMSYNC_PEEK_WAITS	(60 * HZ)
+#define MEMSYNC_PEEK_WAITS	(5 * HZ)
 
 /* In harvest.c. */
 int memsync_harvest_discard(struct memsync_track *track);

@@ -10,6 +10,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/ftrace.h>
+#include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/static_call.h>
 #include <linux/userfaultfd_k.h>
@@ -18,7 +19,7 @@
 #include "symbol.h"
 #include "userfault.h"
 
-static unsigned long install_site, move_site, move_ptes_site, move_huge_site;
+static unsigned long install_site, hugetlb_site, move_site, move_ptes_site, move_huge_site;
 
 static long no_install(unsigned long arg0, unsigned long arg1, unsigned long arg2,
 		       unsigned long arg3, unsigned long arg4, unsigned long arg5,
@@ -42,6 +43,32 @@ static long install(unsigned long arg0, unsigned long arg1, unsigned long arg2,
 
 	memsync_unseen_begin(&u, vma->vm_mm, addr, addr + PAGE_SIZE);
 	ret = static_call(memsync_uffd_install)(arg0, arg1, arg2, arg3, arg4, arg5, arg6);
+	memsync_unseen_end(&u);
+	return ret;
+}
+
+/* The same for a page of hugetlb memory, as long as it is under a userfaultfd. */
+static long no_hugetlb(unsigned long arg0, unsigned long arg1, unsigned long arg2,
+		       unsigned long arg3, unsigned long arg4, unsigned long arg5,
+		       unsigned long arg6, unsigned long arg7)
+{
+	return -EINVAL;
+}
+
+DEFINE_STATIC_CALL(memsync_uffd_hugetlb, no_hugetlb);
+
+static long install_hugetlb(unsigned long arg0, unsigned long arg1, unsigned long arg2,
+			    unsigned long arg3, unsigned long arg4, unsigned long arg5,
+			    unsigned long arg6, unsigned long arg7)
+{
+	const unsigned long args[] = { arg0, arg1, arg2, arg3 };
+	struct vm_area_struct *vma = (void *)args[UFFD_INSTALL_VMA_ARG];
+	unsigned long addr = args[UFFD_INSTALL_VMA_ARG + 1];
+	struct memsync_unseen u;
+	long ret;
+
+	memsync_unseen_begin(&u, vma->vm_mm, addr, addr + huge_page_size(hstate_vma(vma)));
+	ret = static_call(memsync_uffd_hugetlb)(arg0, arg1, arg2, arg3, arg4, arg5, arg6, arg7);
 	memsync_unseen_end(&u);
 	return ret;
 }
@@ -75,6 +102,7 @@ static long no_move_ptes(struct mm_struct *mm, pmd_t *to_pmd, pmd_t *from_pmd,
 
 DEFINE_STATIC_CALL(memsync_uffd_move_ptes, no_move_ptes);
 
+/* @len is what there is still to be moved, of which this call moves what one table holds. */
 static long move_ptes(struct mm_struct *mm, pmd_t *to_pmd, pmd_t *from_pmd,
 		      struct vm_area_struct *to_vma, struct vm_area_struct *from_vma,
 		      unsigned long to, unsigned long from, unsigned long len, u64 mode)
@@ -82,7 +110,7 @@ static long move_ptes(struct mm_struct *mm, pmd_t *to_pmd, pmd_t *from_pmd,
 	struct memsync_unseen u;
 	long ret;
 
-	memsync_unseen_begin(&u, mm, to, to + len);
+	memsync_unseen_begin(&u, mm, to, min(to + len, (to | ~PMD_MASK) + 1));
 	ret = static_call(memsync_uffd_move_ptes)(mm, to_pmd, from_pmd, to_vma, from_vma, to, from,
 						  len, mode);
 	memsync_unseen_end(&u);
@@ -122,9 +150,12 @@ static unsigned long target(unsigned long site, struct ftrace_regs *fregs)
 {
 	struct vm_area_struct *vma;
 
-	if (site == install_site) {
+	if (site == install_site || site == hugetlb_site) {
 		vma = (void *)ftrace_regs_get_argument(fregs, UFFD_INSTALL_VMA_ARG);
-		return is_watched(vma->vm_mm) ? (unsigned long)install : 0;
+		if (!is_watched(vma->vm_mm))
+			return 0;
+		return site == install_site ? (unsigned long)install :
+					      (unsigned long)install_hugetlb;
 	}
 	if (site == move_site)
 		return is_watched(memsync_uffd_mm((void *)ftrace_regs_get_argument(fregs, 0))) ?
@@ -139,8 +170,8 @@ bool notrace memsync_userfault_hook(unsigned long site, struct ftrace_regs *freg
 {
 	unsigned long to;
 
-	if (site != install_site && site != move_site && site != move_ptes_site &&
-	    site != move_huge_site)
+	if (site != install_site && site != hugetlb_site && site != move_site &&
+	    site != move_ptes_site && site != move_huge_site)
 		return false;
 	to = target(site, fregs);
 	if (to)
@@ -151,7 +182,7 @@ bool notrace memsync_userfault_hook(unsigned long site, struct ftrace_regs *freg
 /* Is it seen how such memory is filled? */
 bool memsync_userfault_is_seen(void)
 {
-	return install_site && (!UFFD_HAS_MOVE || move_site || move_huge_site);
+	return UFFD_IS_SEEN && install_site && (!UFFD_HAS_MOVE || move_site || move_huge_site);
 }
 
 /* Either the whole move, or each of the parts that it consists of. */
@@ -186,11 +217,19 @@ static unsigned int find_moves(unsigned long *sites)
  */
 unsigned int memsync_userfault_find(unsigned long *sites)
 {
-	install_site = memsync_symbol_site("mfill_atomic_install_pte");
+	unsigned int nr = 0;
+
+	install_site = UFFD_IS_SEEN ? memsync_symbol_site("mfill_atomic_install_pte") : 0;
 	if (!install_site)
 		return 0;
 	static_call_update(memsync_uffd_install,
 			   (typeof(&no_install))(install_site + MCOUNT_INSN_SIZE));
-	sites[0] = install_site;
-	return 1 + (UFFD_HAS_MOVE ? find_moves(sites + 1) : 0);
+	sites[nr++] = install_site;
+	hugetlb_site = memsync_symbol_site(UFFD_INSTALL_HUGETLB);
+	if (hugetlb_site) {
+		static_call_update(memsync_uffd_hugetlb,
+				   (typeof(&no_hugetlb))(hugetlb_site + MCOUNT_INSN_SIZE));
+		sites[nr++] = hugetlb_site;
+	}
+	return nr + (UFFD_HAS_MOVE ? find_moves(sites + nr) : 0);
 }

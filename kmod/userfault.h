@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#define MEMSYNC_USERFAULT_SITES	3
+#define MEMSYNC_USERFAULT_SITES	4
 
 struct ftrace_regs;
 

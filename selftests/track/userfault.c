@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "huge.h"
 #include "swap.h"
 #include "test.h"
 
@@ -293,6 +294,40 @@ TEST_F(userfault, copied_by_another_process)
 		ASSERT_EQ(0, memcmp(to, content, 8 * PAGE));
 		ASSERT_SAME();
 	}
+}
+
+/* Hugetlb memory is refused under one; what came while no pass looked is there all the same. */
+TEST(userfault_of_hugetlb)
+{
+	struct armed armed = { .fd = -1 };
+	unsigned char *area, *content;
+	struct memsync *ms;
+	struct pair pair;
+
+	if (!huge_pool(16))
+		SKIP(return, "the kernel gives %ld huge pages", huge_pages("Total"));
+	area = huge_map(NULL, 4 * HUGE, 0);
+	content = memory_new(HUGE);
+	ASSERT_NE(NULL, area);
+	memory_fill_all(area, 4 * HUGE, 1);
+	memory_fill_all(content, HUGE, 2);
+	ASSERT_OK(pair_net(&ms));
+	ASSERT_OK(pair_start(&pair, ms, getpid(), area, 4 * HUGE));
+	ASSERT_EQ(0, madvise(area + HUGE, HUGE, MADV_DONTNEED));
+	ASSERT_OK(pair_sync(&pair));
+	ASSERT_EQ(0, memsync_set_interval(ms, pair.source, 60000000));
+	ASSERT_OK(pair_sync(&pair));
+	ASSERT_TRUE(arm(&armed.fd, area, 4 * HUGE, UFFDIO_REGISTER_MODE_MISSING, 0));
+	ASSERT_EQ(0, copy_to(armed.fd, area + HUGE, content, HUGE, 0));
+	close(armed.fd);
+	ASSERT_EQ(0, memcmp(area + HUGE, content, HUGE));
+	ASSERT_OK(pair_sync_compare(&pair));
+	area[HUGE + 9]++;
+	ASSERT_OK(pair_sync_compare(&pair));
+	pair_stop(&pair);
+	memsync_close(ms);
+	munmap(area, 4 * HUGE);
+	huge_pool(0);
 }
 
 /* ---- protected ---- */

@@ -5,14 +5,25 @@
 #include <linux/version.h>
 #include_next <linux/userfaultfd_k.h>
 
-/* Which argument of mfill_atomic_install_pte() is the VMA; the address comes next. */
+/*
+ * Which argument of mfill_atomic_install_pte() is the VMA, and of its like for hugetlb
+ * memory; the address comes next.
+ */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
 #define UFFD_INSTALL_VMA_ARG	2
+#define UFFD_INSTALL_HUGETLB	"hugetlb_mcopy_atomic_pte"
 #else
 #define UFFD_INSTALL_VMA_ARG	1
+#define UFFD_INSTALL_HUGETLB	"hugetlb_mfill_atomic_pte"
 #endif
 
-/* UFFDIO_MOVE came with 6.8, and what a userfaultfd is about can be seen from 6.9 on. */
+/* UFFDIO_MOVE came with 6.8, and whose memory it is about can be seen from 6.9 on. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0) && defined(UFFDIO_MOVE)
+#define UFFD_IS_SEEN		false
+#else
+#define UFFD_IS_SEEN		true
+#endif
+
 #ifdef UFFDIO_MOVE
 #define UFFD_HAS_MOVE		true
 #else
