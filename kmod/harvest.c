@@ -428,15 +428,17 @@ static int harvest(struct memsync_walk *w, unsigned long *next, bool fetch)
 int memsync_harvest(struct memsync_track *track, struct memsync_harvest *h)
 {
 	struct memsync_walk w = { .track = track, .mm = track->m->mm, .h = h };
+	unsigned long next = h->next;
 	int err;
 
 	h->nr = 0;
 	if (!mmget_not_zero(w.mm))
 		return -ESRCH;
-	err = harvest(&w, &h->next, true);
+	err = harvest(&w, &next, true);
 	mmput_async(w.mm);
 	if (err)
 		return err;
+	h->next = next;
 	return h->next < track->dirty.nr_blocks;
 }
 

@@ -335,14 +335,14 @@ static int ship_dirty(struct memsync_peer *peer)
 	memsync_harvest_begin(peer->harvest);
 	do {
 		more = harvest(peer);
-		if (more == -EAGAIN)
-			memsync_harvest_begin(peer->harvest);
-		else if (more < 0)
+		if (more < 0 && more != -EAGAIN)
 			return more;
+		if (more == -EAGAIN)
+			err = memsync_peer_look_up(peer);
+		else
+			err = ship_pieces(peer, peer->harvest);
 		/* there may be little to ship and much to walk */
-		err = ship_pieces(peer, peer->harvest) ?: memsync_tcp_keep_alive(&peer->tcp);
-		if (!err && more == -EAGAIN && memsync_thread_stopping(&peer->thread))
-			err = -ESHUTDOWN;
+		err = err ?: memsync_tcp_keep_alive(&peer->tcp);
 		if (err)
 			return err;
 	} while (more);

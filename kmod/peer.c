@@ -151,6 +151,14 @@ int memsync_peer_receive(struct memsync_peer *peer)
 	return min(ret, 0);
 }
 
+int memsync_peer_look_up(struct memsync_peer *peer)
+{
+	cond_resched();
+	if (memsync_thread_stopping(&peer->thread))
+		return -ESHUTDOWN;
+	return memsync_peer_receive(peer) ?: memsync_tcp_keep_alive(&peer->tcp);
+}
+
 static int inbound(struct memsync_tcp *tcp)
 {
 	return memsync_peer_receive(container_of(tcp, struct memsync_peer, tcp));

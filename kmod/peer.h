@@ -101,6 +101,11 @@ void memsync_peer_run(struct memsync_thread *thread);
  * Context: the peer's thread, without region->lock.
  */
 int memsync_peer_receive(struct memsync_peer *peer);
+/*
+ * For one who is at something long: the sink is heard, and hears from us, and so is a stop,
+ * with -ESHUTDOWN. Context: as memsync_peer_receive(); sleeps.
+ */
+int memsync_peer_look_up(struct memsync_peer *peer);
 /* Remembers why the connection must end; returns -EPROTO. The first reason stays. */
 __printf(3, 4)
 int memsync_peer_fail(struct memsync_peer *peer, enum memsync_wire_code code,

@@ -197,8 +197,8 @@ static inline void memsync_harvest_begin(struct memsync_harvest *h)
  * track at a time, and the owner keeps the track from being stopped.
  * Return: 1 if there may be more, with @h->nr pieces (possibly none) to be
  * put; 0 at the end of the walk, with @h->nr last pieces (possibly none);
- * -EAGAIN when a page is still on its way from swap or the like: the walk is to be
- * begun anew; -ESRCH when the process is gone, -EOPNOTSUPP when memory of another
+ * -EAGAIN, with no pieces, when a page is still on its way from swap or the like: to
+ * be called again; -ESRCH when the process is gone, -EOPNOTSUPP when memory of another
  * kind was mapped into a range (ops->ended says which), -ENOMEM, -EINTR.
  */
 int memsync_harvest(struct memsync_track *track, struct memsync_harvest *h);

@@ -219,17 +219,17 @@ unsigned int memsync_userfault_find(unsigned long *sites)
 {
 	unsigned int nr = 0;
 
-	install_site = UFFD_IS_SEEN ? memsync_symbol_site("mfill_atomic_install_pte") : 0;
-	if (!install_site)
-		return 0;
-	static_call_update(memsync_uffd_install,
-			   (typeof(&no_install))(install_site + MCOUNT_INSN_SIZE));
-	sites[nr++] = install_site;
+	install_site = memsync_symbol_site("mfill_atomic_install_pte");
+	if (install_site) {
+		static_call_update(memsync_uffd_install,
+				   (typeof(&no_install))(install_site + MCOUNT_INSN_SIZE));
+		sites[nr++] = install_site;
+	}
 	hugetlb_site = memsync_symbol_site(UFFD_INSTALL_HUGETLB);
 	if (hugetlb_site) {
 		static_call_update(memsync_uffd_hugetlb,
 				   (typeof(&no_hugetlb))(hugetlb_site + MCOUNT_INSN_SIZE));
 		sites[nr++] = hugetlb_site;
 	}
-	return nr + (UFFD_HAS_MOVE ? find_moves(sites + nr) : 0);
+	return nr + (UFFD_HAS_MOVE && UFFD_IS_SEEN ? find_moves(sites + nr) : 0);
 }

@@ -216,25 +216,21 @@ static int digest_page(struct memsync_peer *peer, struct memsync_wire_digest *w,
 	return add_digest(peer, w, offset, sum);
 }
 
-/* While there are pages to be looked at, the sink is heard, and hears from us. */
-static int look_up(struct memsync_peer *peer)
-{
-	cond_resched();
-	if (memsync_thread_stopping(&peer->thread))
-		return -ESHUTDOWN;
-	return memsync_peer_receive(peer) ?: memsync_tcp_keep_alive(&peer->tcp);
-}
-
 static int digest_all(struct memsync_peer *peer, struct memsync_wire_digest *w, u64 *changing)
 {
 	u64 size = memsync_track_size(peer->track);
+	unsigned long last = jiffies;
 	u64 offset;
 	int err = 0;
 
 	for (offset = 0; offset < size && !err; offset += PAGE_SIZE) {
 		err = digest_page(peer, w, offset, changing);
-		if (!err && (offset >> PAGE_SHIFT) % PAUSE_PAGES == 0)
-			err = look_up(peer);
+		/* One that has to be fetched may take seconds. */
+		if (err || ((offset >> PAGE_SHIFT) % PAUSE_PAGES &&
+			    time_before(jiffies, last + HZ)))
+			continue;
+		err = memsync_peer_look_up(peer);
+		last = jiffies;
 	}
 	return err;
 }
