@@ -329,12 +329,12 @@ static bool send_and_look(struct pair *pair, unsigned char *area, int node)
 
 /*
  * What is moved, and was not written, is not shipped; but a page at which a pass looks
- * just before its move is over counts as written. Those are not an eighth.
+ * just before its move is over counts as written. Those are not a sixteenth.
  */
 TEST_F(numa, moved_and_not_written)
 {
 	struct memsync_stats before, after;
-	unsigned int i, sends = 8;
+	unsigned int i, sends = 16;
 
 	if (variant->shared)
 		SKIP(return, "a shared page comes back writable");
@@ -345,7 +345,7 @@ TEST_F(numa, moved_and_not_written)
 	ASSERT_OK(pair_sync_compare(&self->pair));
 	after = pair_stats(&self->pair);
 	TH_LOG("%lu pages shipped", after.shipped_pages - before.shipped_pages);
-	EXPECT_GT(sends * (SIZE / PAGE) / 8, after.shipped_pages - before.shipped_pages);
+	EXPECT_GT(sends * (SIZE / PAGE) / 16, after.shipped_pages - before.shipped_pages);
 }
 
 TEST_F(numa, moved_while_written)
