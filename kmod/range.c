@@ -81,6 +81,8 @@ static int check_vma(const struct vm_area_struct *vma, bool sink, struct netlink
 	if (sink) {
 		if (vma->vm_flags & (VM_IO | VM_PFNMAP))
 			return refuse(vma, "device memory", extack);
+		if (vma->vm_flags & VM_SHADOW_STACK)
+			return refuse(vma, "a shadow stack", extack);
 		if (userfaultfd_armed((struct vm_area_struct *)vma))
 			return refuse(vma, "memory under a userfaultfd", extack);
 	} else {
