@@ -254,6 +254,7 @@ static noinline void visit_plain(struct memsync_walk *w, const struct segment *s
 			page = memsync_pte_present_page(pte);
 			piece->offset = base + (u64)ptep * BYTES_PER_ENTRY_BYTE;
 			piece->nr = 1;
+			piece->coarse = 0;
 			piece->page = page;
 			piece++;
 			ptep_set_wrprotect(w->mm, w->addr, ptep);

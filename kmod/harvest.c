@@ -69,35 +69,36 @@ static bool take_block(struct memsync_walk *w, unsigned long index)
 	return true;
 }
 
-static unsigned long nr_visited(const struct memsync_walk *w)
+/* What the pages that were visited so far cost, of HOLD. */
+static unsigned long pages_cost(const struct memsync_walk *w)
 {
-	return w->bare + w->h->nr;
+	return (w->bare + w->h->nr) * HOLD_PAGE;
 }
 
-/* Visits a marked block. Returns what that cost, of HOLD. */
+/* Visits a marked block. Returns what that cost but for its pages. */
 static unsigned int visit_block(struct memsync_walk *w, unsigned long index)
 {
-	unsigned long before = nr_visited(w);
-	bool any = take_block(w, index);
+	unsigned int cost = HOLD_BLOCK;
 
-	if (any)
+	if (take_block(w, index)) {
 		memsync_walk_block(w);
+		if (unlikely(w->taken.look))
+			cost += MEMSYNC_BLOCK_PAGES;
+	}
 	smp_store_release(&w->track->visited, MEMSYNC_NO_BLOCK);	/* after the visit */
-	if (!any)
-		return HOLD_BLOCK;
-	return HOLD_BLOCK + (nr_visited(w) - before) * HOLD_PAGE +
-	       (w->taken.look ? MEMSYNC_BLOCK_PAGES : 0);
+	return cost;
 }
 
 /* Visits marked blocks from @next on while there is room. Returns where to go on. */
 static unsigned long visit_blocks(struct memsync_walk *w, unsigned long next)
 {
 	struct memsync_dirty *d = &w->track->dirty;
-	unsigned int cost = 0;
+	unsigned long most = pages_cost(w) + HOLD, cost = 0;
 
 	for (next = memsync_dirty_next(d, next); next < d->nr_blocks;
 	     next = memsync_dirty_next(d, next + 1)) {
-		if (cost >= HOLD || w->h->nr + MEMSYNC_BLOCK_PAGES > MEMSYNC_HARVEST_PIECES)
+		if (cost + pages_cost(w) >= most ||
+		    w->h->nr + MEMSYNC_BLOCK_PAGES > MEMSYNC_HARVEST_PIECES)
 			break;
 		cost += visit_block(w, next);
 		if (unlikely(w->err || w->full))
@@ -192,6 +193,11 @@ static int recheck_vma(struct memsync_walk *w, const struct vm_area_struct *vma,
 	const char *why = memsync_vma_refusal(vma);
 	int err = 0;
 
+	if (why && memsync_track_compares(w->track, vma)) {
+		memsync_track_mark_range(w->track, vma->vm_start, vma->vm_end);
+		set_bit(MEMSYNC_TRACK_HAS_COMPARED, &w->track->flags);
+		return 1;
+	}
 	if (!why && memsync_vma_is_object(vma))
 		why = recheck_object(w, vma);
 	if (why && memsync_track_leaves_out(w->track, vma))
@@ -232,6 +238,7 @@ static int recheck_vmas(struct memsync_walk *w)
 
 	w->last_object = NULL;
 	w->object_size = 0;
+	clear_bit(MEMSYNC_TRACK_HAS_COMPARED, &w->track->flags);
 	for (; r < end; r++) {
 		ret = recheck_range(w, r, &seen);
 		if (ret < 0) {
@@ -329,7 +336,7 @@ static int read_page(const struct memsync_track *track, unsigned long addr, stru
 		if (memsync_peek_is_hole(track, addr))
 			got = 1;
 		else
-			got = memsync_peek_get(mm, addr, page, &locked);
+			got = memsync_peek_get(track, addr, page, &locked);
 		if (got != 1 && locked && memsync_peek_is_absent(track, addr))
 			got = 1;
 		if (locked)
@@ -421,7 +428,7 @@ static int harvest(struct memsync_walk *w, unsigned long *next, bool fetch)
 	memsync_open_adapt(w->track, &w->hot, &w->neighbours);
 	memsync_delay(MEMSYNC_DELAY_FOUND);
 	w->vma = NULL;
-	w->own = false;
+	w->whole_size = 0;
 	return err;
 }
 

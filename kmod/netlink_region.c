@@ -54,6 +54,11 @@ static int check_sink(const struct genl_info *info, u32 flags)
 				    "only a source follows its process");
 		return -EINVAL;
 	}
+	if (flags & MEMSYNC_REGION_F_COMPARE) {
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[MEMSYNC_A_FLAGS],
+				    "only a source is compared with what was shipped");
+		return -EINVAL;
+	}
 	return 0;
 }
 

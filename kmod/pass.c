@@ -107,6 +107,7 @@ static void shrink(struct memsync_pool *pool)
 
 int memsync_pass_alloc(struct memsync_peer *peer)
 {
+	memsync_digests_init(&peer->digests);
 	peer->pool = kzalloc(sizeof(*peer->pool), GFP_KERNEL);
 	peer->harvest = kvmalloc(sizeof(*peer->harvest), GFP_KERNEL);
 	peer->frame = kzalloc(sizeof(*peer->frame), GFP_KERNEL);
@@ -125,6 +126,7 @@ void memsync_pass_free(struct memsync_peer *peer)
 {
 	unsigned int i;
 
+	memsync_digests_clear(&peer->digests);
 	for (i = 0; peer->pool && i < CHUNKS_MAX; i++)
 		if (peer->pool->chunks[i])
 			put_page(peer->pool->chunks[i]);
@@ -218,8 +220,37 @@ static void put_desc(struct memsync_frame *frame, u64 offset, u32 nr, u32 flags)
 	le32_add_cpu(&w->nr_descs, 1);
 }
 
-static int add_zeros(struct memsync_peer *peer, u64 offset, u32 nr)
+static const void *zeros(void)
 {
+	return page_address(ZERO_PAGE(0));
+}
+
+/* @content is on its way to the peer. */
+static void note_shipped(struct memsync_peer *peer, const struct memsync_piece *p,
+			 const void *content)
+{
+	if (unlikely(p->coarse))
+		memsync_digests_set(&peer->digests, p->offset, memsync_digest(content));
+	else
+		memsync_digests_forget(&peer->digests, p->offset, p->nr);
+}
+
+/* Has the peer got this, as far as is known? It may change meanwhile: see add_page(). */
+static bool is_shipped(const struct memsync_peer *peer, const struct memsync_piece *p,
+		       const void *content)
+{
+	return unlikely(p->coarse) &&
+	       memsync_digests_has(&peer->digests, p->offset, memsync_digest(content));
+}
+
+static int add_zeros(struct memsync_peer *peer, const struct memsync_piece *p)
+{
+	u64 offset = p->offset;
+	u32 nr = p->nr;
+
+	if (is_shipped(peer, p, zeros()))
+		return 0;
+	note_shipped(peer, p, zeros());
 	while (nr) {
 		u32 n = min(nr, MEMSYNC_WIRE_ZERO_RUN);
 		int err = make_room(peer, offset);
@@ -250,16 +281,28 @@ static void put_bvec(struct memsync_frame *frame, struct memsync_pool *pool)
 	bvec_set_page(&frame->bvecs[frame->nr_bvecs++], chunk, PAGE_SIZE, at);
 }
 
-static int add_copy(struct memsync_peer *peer, u64 offset, void *content)
+static int add_copy(struct memsync_peer *peer, const struct memsync_piece *p, void *content)
 {
 	struct memsync_pool *pool = peer->pool;
+	void *copy;
 
 	if (pool->used >= chunk_pages(pool->chunks[pool->at]) && next_chunk(pool))
 		return -ENOMEM;
-	copy_page(page_address(pool->chunks[pool->at]) + pool->used * PAGE_SIZE, content);
+	copy = page_address(pool->chunks[pool->at]) + pool->used * PAGE_SIZE;
+	copy_page(copy, content);
+	note_shipped(peer, p, copy);
 	put_bvec(peer->frame, pool);
-	put_desc(peer->frame, offset, 1, 0);
+	put_desc(peer->frame, p->offset, 1, 0);
 	le32_add_cpu(&memsync_frame_pages(peer->frame)->nr_pages, 1);
+	return 0;
+}
+
+static int add_content(struct memsync_peer *peer, const struct memsync_piece *p, void *content)
+{
+	if (memchr_inv(content, 0, PAGE_SIZE))
+		return add_copy(peer, p, content);
+	put_desc(peer->frame, p->offset, 1, MEMSYNC_WIRE_DESC_ZERO);
+	note_shipped(peer, p, zeros());
 	return 0;
 }
 
@@ -267,19 +310,13 @@ static int add_copy(struct memsync_peer *peer, u64 offset, void *content)
  * The page may change under our eyes. Then it is dirty again, and what is sent
  * now is replaced by a later pass before this one's barrier means anything.
  */
-static int add_page(struct memsync_peer *peer, u64 offset, struct page *page)
+static int add_page(struct memsync_peer *peer, const struct memsync_piece *p)
 {
-	void *content;
-	int err;
+	void *content = kmap_local_page(p->page);
+	int err = 0;
 
-	err = make_room(peer, offset);
-	if (err)
-		return err;
-	content = kmap_local_page(page);
-	if (!memchr_inv(content, 0, PAGE_SIZE))
-		put_desc(peer->frame, offset, 1, MEMSYNC_WIRE_DESC_ZERO);
-	else
-		err = add_copy(peer, offset, content);
+	if (!is_shipped(peer, p, content))
+		err = make_room(peer, p->offset) ?: add_content(peer, p, content);
 	kunmap_local(content);
 	return err;
 }
@@ -295,10 +332,10 @@ static int ship_pieces(struct memsync_peer *peer, struct memsync_harvest *h)
 		struct memsync_piece *p = &h->pieces[i];
 
 		if (!p->page) {
-			err = add_zeros(peer, p->offset, p->nr);
+			err = add_zeros(peer, p);
 			continue;
 		}
-		err = add_page(peer, p->offset, p->page);
+		err = add_page(peer, p);
 		put_page(p->page);
 		p->page = NULL;
 	}
@@ -380,6 +417,7 @@ int memsync_pass(struct memsync_peer *peer)
 
 	err = memsync_geometry_follow(peer) ?: ship_dirty(peer) ?: send_barrier(peer, id, time);
 	shrink(peer->pool);
+	peer->pass_took = ktime_sub(ktime_get(), peer->pass_start);
 	if (err)
 		return err;
 	peer->resync = false;

@@ -46,12 +46,40 @@ static bool is_void(const struct vm_area_struct *vma, unsigned long addr)
 /* The same, or is no page there? */
 bool memsync_peek_is_absent(const struct memsync_track *track, unsigned long addr)
 {
-	return memsync_peek_is_hole(track, addr) || is_void(vma_at(track->m->mm, addr), addr);
+	struct vm_area_struct *vma = vma_at(track->m->mm, addr);
+
+	return memsync_peek_is_hole(track, addr) ||
+	       (!memsync_track_compares(track, vma) && is_void(vma, addr));
+}
+
+/**
+ * memsync_peek_is_compared - is there memory at @addr whose changes cannot be seen?
+ * @track: whose walk; none runs now
+ * @addr: in a range of its
+ *
+ * Context: process; takes the mmap lock.
+ */
+bool memsync_peek_is_compared(const struct memsync_track *track, unsigned long addr)
+{
+	struct mm_struct *mm = track->m->mm;
+	struct vm_area_struct *vma;
+	bool ret;
+
+	if (likely(!memsync_track_has_compared(track)))
+		return false;
+	if (!mmget_not_zero(mm))
+		return true;
+	mmap_read_lock(mm);
+	vma = vma_at(mm, addr);
+	ret = vma && memsync_track_compares(track, vma);
+	mmap_read_unlock(mm);
+	mmput_async(mm);
+	return ret;
 }
 
 /**
  * memsync_peek_get - the page at @addr, faulted in, or a copy of it
- * @mm: whose; its mmap lock is held
+ * @track: whose; the mmap lock of its memory is held
  * @addr: page-aligned
  * @page: set to it, with a reference; NULL where hugetlb memory has none
  * @locked: set to 0 if the lock was dropped
@@ -61,11 +89,15 @@ bool memsync_peek_is_absent(const struct memsync_track *track, unsigned long add
  * Return: 1; -EAGAIN: not now, but soon, see memsync_peek_again(); or as
  * get_user_pages_remote().
  */
-long memsync_peek_get(struct mm_struct *mm, unsigned long addr, struct page **page, int *locked)
+long memsync_peek_get(const struct memsync_track *track, unsigned long addr, struct page **page,
+		      int *locked)
 {
+	struct mm_struct *mm = track->m->mm;
 	struct vm_area_struct *vma = vma_at(mm, addr);
 	long got;
 
+	if (vma && memsync_track_compares(track, vma))
+		return memsync_compare_get(vma, addr, page, locked);
 	if (vma && memsync_vma_is_hugetlb(vma) && !memsync_vma_refusal(vma)) {
 		got = memsync_hugetlb_read(vma, addr, page);
 		if (got != -EHWPOISON)
@@ -101,7 +133,7 @@ static int peek_locked(const struct memsync_track *track, unsigned long addr, st
 
 	if (memsync_peek_is_absent(track, addr))
 		return 0;
-	got = memsync_peek_get(track->m->mm, addr, page, locked);
+	got = memsync_peek_get(track, addr, page, locked);
 	return got == 1 ? 0 : got ? got : -EFAULT;
 }
 

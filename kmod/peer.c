@@ -255,6 +255,7 @@ static void connected(struct memsync_peer *peer)
 	struct memsync_region *region = peer->region;
 
 	peer->resync = peer->reconnect;
+	memsync_digests_clear(&peer->digests);
 	if (peer->reconnect) {
 		atomic64_inc(&region->stats.reconnects);
 		memsync_track_mark_all(peer->track);
@@ -296,6 +297,19 @@ static int open_connection(struct memsync_peer *peer)
 
 /* ---- connected ---- */
 
+/* Memory that is merely compared is read at most so much of the time: one part in this many. */
+#define COMPARE_SHARE	10
+
+/* When the next pass is to begin that nobody waits for. */
+static ktime_t next_pass(const struct memsync_peer *peer)
+{
+	ktime_t pause = ns_to_ktime((u64)READ_ONCE(peer->region->interval_us) * NSEC_PER_USEC);
+
+	if (!READ_ONCE(peer->dirtied))
+		pause = max(pause, COMPARE_SHARE * peer->pass_took);
+	return ktime_add(peer->pass_start, pause);
+}
+
 /* Must a pass be run now? If not, *@wait is for how long at most. */
 static bool pass_due(struct memsync_peer *peer, ktime_t *wait)
 {
@@ -307,10 +321,9 @@ static bool pass_due(struct memsync_peer *peer, ktime_t *wait)
 	if (READ_ONCE(peer->wanted) > peer->pass_id ||
 	    READ_ONCE(peer->verify) == MEMSYNC_VERIFY_ASKED)
 		return true;
-	if (!READ_ONCE(peer->dirtied))
+	if (!READ_ONCE(peer->dirtied) && !memsync_track_has_compared(peer->track))
 		return false;
-	rest = ktime_sub(ktime_add_us(peer->pass_start, READ_ONCE(peer->region->interval_us)),
-			 ktime_get());
+	rest = ktime_sub(next_pass(peer), ktime_get());
 	if (rest <= 0)
 		return true;
 	*wait = min(*wait, rest);

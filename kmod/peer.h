@@ -5,6 +5,7 @@
 
 #include <linux/list.h>
 #include <linux/spinlock.h>
+#include "digest.h"
 #include "region.h"
 #include "session.h"
 #include "tcp.h"
@@ -41,7 +42,10 @@ struct memsync_pool;
  * @sent_id: last barrier sent on this connection
  * @shipped_pages: on this connection; others read it
  * @acked_pages: of these, applied; others read it
+ * @digests: of what was shipped on this connection, where it may come again; others read
+ *	how much that is
  * @pass_start: of the last pass
+ * @pass_took: how long that was
  * @resync: the pass repeats what may have been lost
  * @reconnect: there was a connection before
  * @tries: failed in a row
@@ -80,7 +84,9 @@ struct memsync_peer {
 	u64 sent_id;
 	u64 shipped_pages;
 	u64 acked_pages;
+	struct memsync_digests digests;
 	ktime_t pass_start;
+	ktime_t pass_took;
 	bool resync;
 	bool reconnect;
 	unsigned int tries;

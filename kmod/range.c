@@ -5,6 +5,7 @@
 #include <linux/sched/mm.h>
 #include <linux/userfaultfd_k.h>
 #include "backing.h"
+#include "compare.h"
 #include "hugetlb.h"
 #include "object.h"
 #include "range.h"
@@ -74,32 +75,42 @@ static int refuse(const struct vm_area_struct *vma, const char *why,
 	return -EOPNOTSUPP;
 }
 
-static int check_vma(const struct vm_area_struct *vma, bool sink, struct netlink_ext_ack *extack)
+/* What speaks against this use of it, or NULL. */
+static const char *refusal_for(const struct vm_area_struct *vma, enum memsync_range_use use)
 {
 	const char *why;
 
-	if (sink) {
+	if (use == MEMSYNC_RANGE_WRITTEN) {
 		if (vma->vm_flags & (VM_IO | VM_PFNMAP))
-			return refuse(vma, "device memory", extack);
+			return "device memory";
 		if (vma->vm_flags & VM_SHADOW_STACK)
-			return refuse(vma, "a shadow stack", extack);
-		if (userfaultfd_armed((struct vm_area_struct *)vma))
-			return refuse(vma, "memory under a userfaultfd", extack);
-	} else {
-		why = memsync_vma_refusal(vma);
-		if (!why && memsync_vma_is_object(vma))
-			why = memsync_object_recheck(vma);
-		if (why)
-			return refuse(vma, why, extack);
+			return "a shadow stack";
+		return userfaultfd_armed((struct vm_area_struct *)vma) ?
+		       "memory under a userfaultfd" : NULL;
 	}
+	why = memsync_vma_refusal(vma);
+	if (!why && memsync_vma_is_object(vma))
+		return memsync_object_recheck(vma);
+	if (use == MEMSYNC_RANGE_COMPARED && memsync_vma_is_comparable(vma))
+		return NULL;
+	return why;
+}
+
+static int check_vma(const struct vm_area_struct *vma, enum memsync_range_use use,
+		     struct netlink_ext_ack *extack)
+{
+	const char *why = refusal_for(vma, use);
+
+	if (why)
+		return refuse(vma, why, extack);
 	if (vma->vm_flags & VM_WRITE)
 		return 0;
 	NL_SET_ERR_MSG_FMT(extack, "0x%lx-0x%lx is not writable", vma->vm_start, vma->vm_end);
 	return -EACCES;
 }
 
-static int check_range(struct mm_struct *mm, const struct memsync_range *r, bool sink,
-		       struct netlink_ext_ack *extack)
+static int check_range(struct mm_struct *mm, const struct memsync_range *r,
+		       enum memsync_range_use use, struct netlink_ext_ack *extack)
 {
 	unsigned long addr = r->start;
 	VMA_ITERATOR(vmi, mm, addr);
@@ -109,7 +120,7 @@ static int check_range(struct mm_struct *mm, const struct memsync_range *r, bool
 	for_each_vma_range(vmi, vma, r->end) {
 		if (vma->vm_start > addr)
 			break;
-		err = check_vma(vma, sink, extack);
+		err = check_vma(vma, use, extack);
 		if (err)
 			return err;
 		addr = vma->vm_end;
@@ -122,7 +133,8 @@ static int check_range(struct mm_struct *mm, const struct memsync_range *r, bool
 }
 
 int memsync_ranges_check(struct mm_struct *mm, const struct memsync_range *ranges,
-			 unsigned int nr, bool sink, struct netlink_ext_ack *extack)
+			 unsigned int nr, enum memsync_range_use use,
+			 struct netlink_ext_ack *extack)
 {
 	unsigned int i;
 	int err = 0;
@@ -136,7 +148,7 @@ int memsync_ranges_check(struct mm_struct *mm, const struct memsync_range *range
 		goto put_mm;
 	}
 	for (i = 0; i < nr && !err; i++)
-		err = check_range(mm, &ranges[i], sink, extack);
+		err = check_range(mm, &ranges[i], use, extack);
 	mmap_read_unlock(mm);
 put_mm:
 	mmput_async(mm);

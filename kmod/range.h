@@ -47,12 +47,18 @@ const char *memsync_vma_refusal(const struct vm_area_struct *vma);
 /* Is it something else altogether, not the process's own memory in a special state? */
 bool memsync_vma_is_foreign(const struct vm_area_struct *vma);
 
+enum memsync_range_use {
+	MEMSYNC_RANGE_TRACKED,
+	MEMSYNC_RANGE_COMPARED,	/* or that, where its changes cannot be seen */
+	MEMSYNC_RANGE_WRITTEN,	/* by the module */
+};
+
 /**
- * memsync_ranges_check - may these ranges be tracked (or written, for a sink)?
+ * memsync_ranges_check - may these ranges be used so?
  * @mm: whose memory
  * @ranges: sorted by address, page-aligned, not overlapping
  * @nr: how many
- * @sink: they will be written by the module instead of tracked
+ * @use: what for
  * @extack: told which mapping is refused and why
  *
  * Context: process; takes and drops the mmap lock.
@@ -60,6 +66,7 @@ bool memsync_vma_is_foreign(const struct vm_area_struct *vma);
  * kind, -EACCES for memory the process itself may not write, -ESRCH, -EINTR.
  */
 int memsync_ranges_check(struct mm_struct *mm, const struct memsync_range *ranges,
-			 unsigned int nr, bool sink, struct netlink_ext_ack *extack);
+			 unsigned int nr, enum memsync_range_use use,
+			 struct netlink_ext_ack *extack);
 
 #endif /* _MEMSYNC_RANGE_H */

@@ -73,6 +73,8 @@ unsigned int memsync_region_how(const struct memsync_region *region)
 		how |= MEMSYNC_TRACK_FOLLOW;
 	if (region->flags & MEMSYNC_REGION_F_FOLLOW_FILES)
 		how |= MEMSYNC_TRACK_FOLLOW_FILES;
+	if (region->flags & MEMSYNC_REGION_F_COMPARE)
+		how |= MEMSYNC_TRACK_COMPARE;
 	return how;
 }
 
@@ -136,7 +138,7 @@ static int check_ranges(const struct memsync_region *region, const unsigned int 
 {
 	return memsync_region_check_offer(region, order, extack) ?:
 	       memsync_ranges_check(region->mm, region->ranges, region->nr_ranges,
-				    region->role == MEMSYNC_ROLE_SINK, extack);
+				    memsync_region_use(region), extack);
 }
 
 static int start(struct memsync_region *region, struct netlink_ext_ack *extack)

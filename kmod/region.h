@@ -275,6 +275,8 @@ int memsync_region_check_open(const struct memsync_region *region, struct netlin
 /* Are the ranges of an open sink as long as its source said, one by one? 0 or -EINVAL. */
 int memsync_region_check_offer(const struct memsync_region *region, const unsigned int *order,
 			       struct netlink_ext_ack *extack);
+/* What its ranges must be good for. */
+enum memsync_range_use memsync_region_use(const struct memsync_region *region);
 /* As memsync_region_add_range(), once that has been asked. */
 int memsync_region_append(struct memsync_region *region, unsigned long start, unsigned long end,
 			  struct netlink_ext_ack *extack);

@@ -108,6 +108,14 @@ int memsync_region_append(struct memsync_region *region, unsigned long start, un
 	return err;
 }
 
+enum memsync_range_use memsync_region_use(const struct memsync_region *region)
+{
+	if (region->role == MEMSYNC_ROLE_SINK)
+		return MEMSYNC_RANGE_WRITTEN;
+	return region->flags & MEMSYNC_REGION_F_COMPARE ? MEMSYNC_RANGE_COMPARED :
+							  MEMSYNC_RANGE_TRACKED;
+}
+
 int memsync_region_add_range(struct memsync_region *region, unsigned long start,
 			     unsigned long end, struct netlink_ext_ack *extack)
 {
@@ -119,8 +127,8 @@ int memsync_region_add_range(struct memsync_region *region, unsigned long start,
 	mutex_lock(&region->lock);
 	err = memsync_region_check_open(region, extack);
 	if (!err)
-		err = memsync_ranges_check(region->mm, &range, 1,
-					   region->role == MEMSYNC_ROLE_SINK, extack);
+		err = memsync_ranges_check(region->mm, &range, 1, memsync_region_use(region),
+					   extack);
 	if (!err)
 		err = memsync_region_append(region, start, end, extack);
 	mutex_unlock(&region->lock);

@@ -317,7 +317,7 @@ size_t memsync_session_tracking_bytes(struct memsync_region *region)
 
 	lockdep_assert_held(&region->lock);
 	list_for_each_entry(peer, &region->peers, node)
-		sum += memsync_track_bytes(peer->track);
+		sum += memsync_track_bytes(peer->track) + memsync_digests_bytes(&peer->digests);
 	return sum;
 }
 

@@ -128,7 +128,8 @@ static void keep_excess(struct memsync_walk *w, const struct memsync_piece *piec
 			memsync_track_mark(w->track, piece->offset, 1);
 }
 
-static int take(const struct memsync_part *part, struct memsync_piece *piece, struct folio *folio)
+static int take(const struct memsync_walk *w, const struct memsync_part *part,
+		struct memsync_piece *piece, struct folio *folio)
 {
 	struct page *page = folio_file_page(folio, index_of(part, piece));
 
@@ -139,6 +140,7 @@ static int take(const struct memsync_part *part, struct memsync_piece *piece, st
 		return -EHWPOISON;
 	get_page(page);
 	piece->page = page;
+	piece->coarse = folio_test_large(folio) && !w->h->of_all;
 	return 0;
 }
 
@@ -156,7 +158,7 @@ static int settle_folio(struct memsync_walk *w, const struct memsync_part *part,
 	keep_excess(w, piece, end, folio);
 	for (p = piece; p < end && !err; p++)
 		if (p->nr)
-			err = take(part, p, folio);
+			err = take(w, part, p, folio);
 	return err;
 }
 

@@ -161,6 +161,8 @@ memsync_track_start(struct mm_struct *mm, const struct memsync_range *ranges, un
 		__set_bit(MEMSYNC_TRACK_FOLLOWS_FILES, &track->flags);
 	if (how & MEMSYNC_TRACK_PASSES)
 		__set_bit(MEMSYNC_TRACK_OPENS, &track->flags);
+	if (how & MEMSYNC_TRACK_COMPARE)
+		__set_bit(MEMSYNC_TRACK_COMPARES, &track->flags);
 	err = attach(track, mm, extack);
 	if (err) {
 		free_track(track);
@@ -262,7 +264,7 @@ struct memsync_track *memsync_track_grow(struct memsync_track *old,
 	track->m = old->m;
 	track->flags = READ_ONCE(old->flags) &
 		       (BIT(MEMSYNC_TRACK_FOLLOWS) | BIT(MEMSYNC_TRACK_FOLLOWS_FILES) |
-			BIT(MEMSYNC_TRACK_OPENS));
+			BIT(MEMSYNC_TRACK_OPENS) | BIT(MEMSYNC_TRACK_COMPARES));
 	mutex_lock(&memsync_mm_mutex);
 	list_replace_rcu(&old->node, &track->node);
 	memsync_view_hand_on(old, track);
@@ -429,6 +431,11 @@ bool memsync_track_arm(struct memsync_track *track)
 	return false;
 }
 
+bool memsync_track_has_compared(const struct memsync_track *track)
+{
+	return test_bit(MEMSYNC_TRACK_HAS_COMPARED, &track->flags);
+}
+
 u64 memsync_track_write_faults(struct memsync_track *track)
 {
 	u64 sum = track->past_write_faults;
@@ -453,7 +460,8 @@ bool memsync_track_unchanged(struct memsync_track *track, u64 offset)
 	unsigned long addr = memsync_track_offset_addr(track, offset);
 
 	smp_rmb();	/* the content was read before; a hint precedes a change */
-	if (!addr || !memsync_object_is_unchanged(track, addr))
+	if (!addr || !memsync_object_is_unchanged(track, addr) ||
+	    memsync_peek_is_compared(track, addr))
 		return false;
 	smp_rmb();	/* or comes while the folio is locked */
 	return memsync_dirty_is_clean(&track->dirty, memsync_track_block(track, addr),

@@ -33,12 +33,15 @@ struct memsync_track_ops {
  *	memory, too
  * @MEMSYNC_TRACK_PASSES: harvests follow one another, so that pages may be left
  *	writable of which a later one is to find out whether they were written
+ * @MEMSYNC_TRACK_COMPARE: memory whose changes cannot be seen may be in the ranges, and
+ *	all of it is found each time
  */
 enum memsync_track_how {
 	MEMSYNC_TRACK_ALL_DIRTY	= BIT(0),
 	MEMSYNC_TRACK_FOLLOW	= BIT(1),
 	MEMSYNC_TRACK_FOLLOW_FILES	= BIT(2),
 	MEMSYNC_TRACK_PASSES		= BIT(3),
+	MEMSYNC_TRACK_COMPARE		= BIT(4),
 };
 
 /**
@@ -112,6 +115,9 @@ u64 memsync_track_dirty_pages(struct memsync_track *track);
  */
 bool memsync_track_arm(struct memsync_track *track);
 
+/* Did the last walk find memory of which nobody tells that it has changed? */
+bool memsync_track_has_compared(const struct memsync_track *track);
+
 /* Write faults seen in the ranges; bytes of memory the track occupies. */
 u64 memsync_track_write_faults(struct memsync_track *track);
 size_t memsync_track_bytes(struct memsync_track *track);
@@ -120,11 +126,13 @@ size_t memsync_track_bytes(struct memsync_track *track);
  * struct memsync_piece - what a harvest found
  * @offset: bytes into the replica
  * @nr: pages; more than one, or none, only where @page is NULL
+ * @coarse: found for what it lies in, so that it may be as it was; @nr is 1 then
  * @page: the content, with a reference; NULL: reads as zeros
  */
 struct memsync_piece {
 	u64 offset;
 	unsigned int nr;
+	unsigned int coarse;
 	struct page *page;
 };
 

@@ -5,6 +5,7 @@
 
 #include <linux/percpu.h>
 #include "backing.h"
+#include "compare.h"
 #include "dirty.h"
 #include "mm.h"
 #include "track.h"
@@ -25,6 +26,8 @@ enum memsync_track_flag {
 	MEMSYNC_TRACK_STRAYED,	/* something was written outside the ranges */
 	MEMSYNC_TRACK_SHARES,	/* holds the hooks of shared memory */
 	MEMSYNC_TRACK_OPENS,	/* see MEMSYNC_TRACK_PASSES; fixed */
+	MEMSYNC_TRACK_COMPARES,	/* see MEMSYNC_TRACK_COMPARE; fixed */
+	MEMSYNC_TRACK_HAS_COMPARED,	/* the last walk found such memory */
 	MEMSYNC_TRACK_ALL_MARKED,	/* or much: what the next walk finds tells nothing */
 };
 
@@ -131,11 +134,20 @@ static inline bool memsync_track_follows(const struct memsync_track *track)
 	return test_bit(MEMSYNC_TRACK_FOLLOWS, &track->flags);
 }
 
+/* Is this memory whose changes cannot be seen, so that all of it is found each time? */
+static inline bool memsync_track_compares(const struct memsync_track *track,
+					  const struct vm_area_struct *vma)
+{
+	return test_bit(MEMSYNC_TRACK_COMPARES, &track->flags) && memsync_vma_refusal(vma) &&
+	       memsync_vma_is_comparable(vma);
+}
+
 /* A mapping that counts as none: what followed is replaced by something of another kind. */
 static inline bool memsync_track_leaves_out(const struct memsync_track *track,
 					    const struct vm_area_struct *vma)
 {
-	return memsync_track_follows(track) && memsync_vma_is_foreign(vma);
+	return memsync_track_follows(track) && memsync_vma_is_foreign(vma) &&
+	       !memsync_track_compares(track, vma);
 }
 
 const struct memsync_extent *memsync_track_extent(const struct memsync_track *track,
@@ -169,7 +181,9 @@ void memsync_track_ended(struct memsync_track *track, const char *reason);
 /* In peek.c. */
 bool memsync_peek_is_hole(const struct memsync_track *track, unsigned long addr);
 bool memsync_peek_is_absent(const struct memsync_track *track, unsigned long addr);
-long memsync_peek_get(struct mm_struct *mm, unsigned long addr, struct page **page, int *locked);
+long memsync_peek_get(const struct memsync_track *track, unsigned long addr, struct page **page,
+		      int *locked);
+bool memsync_peek_is_compared(const struct memsync_track *track, unsigned long addr);
 bool memsync_peek_again(long got, unsigned int *waits);
 #define MEMSYNC_PEEK_WAITS	(5 * HZ)
 

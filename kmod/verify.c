@@ -9,7 +9,6 @@
 #include <linux/highmem.h>
 #include <linux/netlink.h>
 #include <linux/slab.h>
-#include <linux/xxhash.h>
 #include "peer.h"
 
 #define PAUSE_PAGES	1024	/* between looks at the connection */
@@ -147,7 +146,7 @@ void memsync_verify_replied(struct memsync_peer *peer,
 static u64 page_sum(struct page *page)
 {
 	const void *content = page ? kmap_local_page(page) : page_address(ZERO_PAGE(0));
-	u64 sum = xxh64(content, PAGE_SIZE, 0);
+	u64 sum = memsync_digest(content);
 
 	if (page)
 		kunmap_local(content);
@@ -209,7 +208,8 @@ static int digest_page(struct memsync_peer *peer, struct memsync_wire_digest *w,
 	sum = page_sum(page);
 	if (page)
 		put_page(page);
-	if (!memsync_track_unchanged(peer->track, offset)) {
+	if (!memsync_track_unchanged(peer->track, offset) &&
+	    !memsync_digests_has(&peer->digests, offset, sum)) {
 		(*changing)++;
 		return 0;
 	}

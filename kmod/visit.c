@@ -178,7 +178,9 @@ static void note_shared(struct memsync_walk *w, const struct segment *s)
 		if (!wanted && !w->taken.look)
 			continue;
 		*next_piece(w) = (struct memsync_piece) {
-			offset_of(s, i), 1, wanted ? MEMSYNC_PAGE_SHARED : MEMSYNC_PAGE_UNSURE,
+			.offset = offset_of(s, i),
+			.nr = 1,
+			.page = wanted ? MEMSYNC_PAGE_SHARED : MEMSYNC_PAGE_UNSURE,
 		};
 	}
 }
@@ -211,6 +213,16 @@ static void visit_object(struct memsync_walk *w, const struct vm_area_struct *vm
 	}
 }
 
+/* Nothing tells what of it has changed; all of it was marked when the walk began. */
+static void visit_compared(struct memsync_walk *w, const struct segment *s)
+{
+	unsigned int i;
+
+	distrust_open(w);
+	for_each_wanted(i, w, s)
+		found_elsewhere(w, s, i);
+}
+
 /* The region ends, since memory of another kind was mapped into it. */
 void memsync_walk_refuse(struct memsync_walk *w, const struct vm_area_struct *vma,
 			 const char *why)
@@ -227,11 +239,12 @@ struct vm_area_struct *memsync_walk_find_vma(struct memsync_walk *w, unsigned lo
 {
 	w->vma = find_vma(w->mm, addr);
 	w->refusal = w->vma ? memsync_vma_refusal(w->vma) : NULL;
+	w->compared = w->refusal && memsync_track_compares(w->track, w->vma);
 	w->hole = w->refusal && memsync_track_leaves_out(w->track, w->vma);
 	w->backed = w->vma && !w->refusal && memsync_vma_has_backing(w->vma);
 	w->object = w->vma && !w->refusal && memsync_vma_is_object(w->vma);
 	w->hugetlb = w->vma && !w->refusal && memsync_vma_is_hugetlb(w->vma);
-	w->own = w->vma && !w->refusal && !w->object && !w->track->views.nr;
+	w->whole_size = 0;
 	return w->vma;
 }
 
@@ -257,7 +270,9 @@ static unsigned long visit_part(struct memsync_walk *w, const struct memsync_ran
 		distrust_open(w);
 		memsync_walk_keep(w);	/* the object may come back, and nobody would tell */
 	}
-	if (mapped && unlikely(w->refusal) && !w->hole)
+	if (mapped && unlikely(w->compared))
+		visit_compared(w, &s);
+	else if (mapped && unlikely(w->refusal) && !w->hole)
 		memsync_walk_refuse(w, vma, w->refusal);
 	else if (mapped && w->object)
 		visit_object(w, vma, &s);
@@ -278,6 +293,20 @@ static unsigned int range_at(struct memsync_walk *w)
 	return w->range;
 }
 
+/* Which blocks lie in the range and the VMA of this one, as most of the next ones do? */
+static void note_whole(struct memsync_walk *w, const struct memsync_range *r)
+{
+	unsigned long start, end;
+
+	if (!w->vma || w->refusal || w->object || w->track->views.nr)
+		return;
+	start = round_up(max(w->vma->vm_start, r->start), MEMSYNC_BLOCK_SIZE);
+	end = round_down(min(w->vma->vm_end, r->end), MEMSYNC_BLOCK_SIZE);
+	w->whole_start = start;
+	w->whole_size = end > start ? end - start : 0;
+	w->whole_offset = r->offset - r->start;
+}
+
 /* The block range by range, from number @i on, and VMA by VMA. */
 static noinline void visit_parts(struct memsync_walk *w, unsigned int i, unsigned long block_end)
 {
@@ -292,15 +321,8 @@ static noinline void visit_parts(struct memsync_walk *w, unsigned int i, unsigne
 			addr = visit_part(w, r, addr, end);
 			memsync_delay(MEMSYNC_DELAY_PART);
 		}
+		note_whole(w, r);
 	}
-}
-
-/* Does all of the block lie in this range and in the last VMA, which is as most are? */
-static bool is_whole(const struct memsync_walk *w, const struct memsync_range *r,
-		     unsigned long block_end)
-{
-	return w->own && w->vma->vm_start <= w->addr && block_end <= w->vma->vm_end &&
-	       r->start <= w->addr && block_end <= r->end;
 }
 
 /**
@@ -312,20 +334,17 @@ static bool is_whole(const struct memsync_walk *w, const struct memsync_range *r
 void memsync_walk_block(struct memsync_walk *w)
 {
 	unsigned long block_end = w->addr + MEMSYNC_BLOCK_SIZE;
-	const struct memsync_track *track = w->track;
-	unsigned int i = range_at(w);
-	const struct memsync_range *r = &track->ranges[i];
 
-	if (likely(i < track->nr_ranges && is_whole(w, r, block_end))) {
+	if (likely(w->addr - w->whole_start < w->whole_size)) {
 		struct segment s = {
 			.start = w->addr,
 			.nr = MEMSYNC_BLOCK_PAGES,
-			.offset = r->offset + (w->addr - r->start),
+			.offset = w->whole_offset + w->addr,
 		};
 
 		visit_segment(w, &s);
 	} else {
-		visit_parts(w, i, block_end);
+		visit_parts(w, range_at(w), block_end);
 	}
 	if (!w->flush_end)
 		w->flush_start = w->addr;

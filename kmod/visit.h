@@ -49,13 +49,18 @@ static __always_inline void found_page(struct memsync_walk *w, const struct segm
 				       unsigned int i, struct page *page)
 {
 	get_page(page);
-	*next_piece(w) = (struct memsync_piece){ offset_of(s, i), 1, page };
+	*next_piece(w) = (struct memsync_piece){ .offset = offset_of(s, i), .nr = 1, .page = page };
 }
 
 static inline void found_elsewhere(struct memsync_walk *w, const struct segment *s, unsigned int i)
 {
 	w->elsewhere = true;
-	*next_piece(w) = (struct memsync_piece){ offset_of(s, i), 1, MEMSYNC_PAGE_ELSEWHERE };
+	*next_piece(w) = (struct memsync_piece) {
+		.offset = offset_of(s, i),
+		.nr = 1,
+		.coarse = w->hugetlb || w->compared,
+		.page = MEMSYNC_PAGE_ELSEWHERE,
+	};
 }
 
 static inline void found_zeros(struct memsync_walk *w, const struct segment *s, unsigned int i)
@@ -68,7 +73,7 @@ static inline void found_zeros(struct memsync_walk *w, const struct segment *s, 
 	if (last && !last->page && last->offset + ((u64)last->nr << PAGE_SHIFT) == offset)
 		last->nr++;
 	else
-		*next_piece(w) = (struct memsync_piece){ offset, 1, NULL };
+		*next_piece(w) = (struct memsync_piece){ .offset = offset, .nr = 1 };
 }
 
 /*

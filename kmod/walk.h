@@ -33,7 +33,7 @@ struct memsync_walk {
 	bool backed;			/* that a file is below it, */
 	bool object;			/* that others may share it, */
 	bool hugetlb;			/* that it is hugetlb memory, */
-	bool own;			/* that nothing tracked is shared, in it and elsewhere, */
+	bool compared;			/* that all of it is found each time, */
 	pmd_t *pmds;			/* and the last table of PMDs */
 	unsigned long pmds_addr;	/* an address that it covers */
 	unsigned long bare;		/* pages visited that were zeros, or not written */
@@ -56,6 +56,11 @@ struct memsync_walk {
 
 	const struct memsync_extent *extent;	/* those of the last block, */
 	unsigned int range;			/* which mostly are the next one's */
+
+	/* Blocks that lie in one range and in @vma, where nothing tracked is shared. */
+	unsigned long whole_start;
+	unsigned long whole_size;	/* bytes; 0: none that are known */
+	u64 whole_offset;		/* into the replica, of address 0, so to say */
 
 	/* the block */
 	unsigned long index;

@@ -180,7 +180,7 @@ static const char *register_sink(struct pair *p)
 	return NULL;
 }
 
-static const char *register_source(struct pair *p)
+static const char *register_source(struct pair *p, uint32_t flags)
 {
 	struct memsync_addr peer = pair_loopback();
 	struct memsync_register_opts opts = {
@@ -188,6 +188,7 @@ static const char *register_source(struct pair *p)
 		.name = p->name,
 		.role = MEMSYNC_ROLE_SOURCE,
 		.pid = p->pid,
+		.flags = flags,
 		.ranges = p->ranges,
 		.nr_ranges = p->nr_ranges,
 		.peers = &peer,
@@ -200,7 +201,7 @@ static const char *register_source(struct pair *p)
 }
 
 static const char *start(struct pair *p, struct memsync *ms, const char *name, pid_t pid,
-			 const struct memsync_range *ranges, size_t nr, bool shared)
+			 const struct memsync_range *ranges, size_t nr, bool shared, uint32_t flags)
 {
 	const char *why = NULL;
 	int fd = -1;
@@ -223,13 +224,13 @@ static const char *start(struct pair *p, struct memsync *ms, const char *name, p
 	close(fd);
 	if (!why)
 		why = register_sink(p);
-	return why ? why : register_source(p);
+	return why ? why : register_source(p, flags);
 }
 
 const char *pair_start_ranges(struct pair *p, struct memsync *ms, const char *name, pid_t pid,
 			      const struct memsync_range *ranges, size_t nr)
 {
-	return start(p, ms, name, pid, ranges, nr, true);
+	return start(p, ms, name, pid, ranges, nr, true, 0);
 }
 
 const char *pair_start(struct pair *p, struct memsync *ms, pid_t pid, const void *addr,
@@ -237,7 +238,15 @@ const char *pair_start(struct pair *p, struct memsync *ms, pid_t pid, const void
 {
 	struct memsync_range range = { (uintptr_t)addr, (uintptr_t)addr + length, 0 };
 
-	return start(p, ms, "t", pid, &range, 1, true);
+	return start(p, ms, "t", pid, &range, 1, true, 0);
+}
+
+const char *pair_start_compared(struct pair *p, struct memsync *ms, pid_t pid, const void *addr,
+				size_t length)
+{
+	struct memsync_range range = { (uintptr_t)addr, (uintptr_t)addr + length, 0 };
+
+	return start(p, ms, "t", pid, &range, 1, true, MEMSYNC_REGION_F_COMPARE);
 }
 
 const char *pair_start_private(struct pair *p, struct memsync *ms, pid_t pid, const void *addr,
@@ -245,7 +254,7 @@ const char *pair_start_private(struct pair *p, struct memsync *ms, pid_t pid, co
 {
 	struct memsync_range range = { (uintptr_t)addr, (uintptr_t)addr + length, 0 };
 
-	return start(p, ms, "t", pid, &range, 1, false);
+	return start(p, ms, "t", pid, &range, 1, false, 0);
 }
 
 void pair_stop(struct pair *p)

@@ -78,6 +78,9 @@ const char *pair_start_ranges(struct pair *p, struct memsync *ms, const char *na
 			      const struct memsync_range *ranges, size_t nr);
 const char *pair_start(struct pair *p, struct memsync *ms, pid_t pid, const void *start,
 		       size_t length);
+/* The same, with memory in it whose changes cannot be seen. */
+const char *pair_start_compared(struct pair *p, struct memsync *ms, pid_t pid, const void *start,
+				size_t length);
 /* The same, with private memory that nobody has touched for a replica: not to be compared. */
 const char *pair_start_private(struct pair *p, struct memsync *ms, pid_t pid, const void *start,
 			       size_t length);

@@ -197,7 +197,7 @@ int memsync_info(struct memsync *ms, struct memsync_info **info);
  * @pid_start: its start time, from memsync_pid_start(), so that another
  *	process that got the same pid is not taken for it; 0: as it is now
  * @flags: MEMSYNC_REGION_F_PLAINTEXT, and for a source MEMSYNC_REGION_F_FOLLOW, with
- *	which MEMSYNC_REGION_F_FOLLOW_FILES may go, or 0
+ *	which MEMSYNC_REGION_F_FOLLOW_FILES may go, and MEMSYNC_REGION_F_COMPARE, or 0
  * @interval_us: microseconds between passes; 0: the module's default
  * @ranges: the memory, in the order that makes the replica
  * @nr_ranges: at least 1

@@ -40,7 +40,8 @@ static void set_opts(const struct register_args *args, const struct process *pro
 		.flags = (args->plaintext ? MEMSYNC_REGION_F_PLAINTEXT : 0) |
 			 (args->follow ? MEMSYNC_REGION_F_FOLLOW : 0) |
 			 (args->follow && range_args_any_all(&args->ranges) ?
-			  MEMSYNC_REGION_F_FOLLOW_FILES : 0),
+			  MEMSYNC_REGION_F_FOLLOW_FILES : 0) |
+			 (args->compare ? MEMSYNC_REGION_F_COMPARE : 0),
 		.interval_us = args->interval_ns / 1000,
 		.ranges = ranges->items,
 		.nr_ranges = ranges->nr,

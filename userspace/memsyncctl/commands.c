@@ -9,8 +9,8 @@ const struct command commands[] = {
 	{
 		"register", cmd_register,
 		"--pid PID --addr RANGE[,RANGE...] [--name NAME]\n"
-		"  [--peer HOST[:PORT][/NAME]]... [--follow] [--plaintext] [--interval TIME]\n"
-		"  [--wait [--timeout S]]\n"
+		"  [--peer HOST[:PORT][/NAME]]... [--follow] [--compare] [--plaintext]\n"
+		"  [--interval TIME] [--wait [--timeout S]]\n"
 		"--pid PID --addr RANGE[,RANGE...] --name NAME --sink\n"
 		"  [--from ADDR[/LEN]]... [--plaintext] [--wait [--timeout S]]",
 		"keep a process's memory in step with a peer",
@@ -19,6 +19,7 @@ const struct command commands[] = {
 		"--name   1 to 63 of A-Z a-z 0-9 . _ @ -; the process's name if not given\n"
 		"--peer   where to ship to; port 7420 if not given; /NAME is the sink's name there\n"
 		"--follow what the process maps later, too; with anon or all\n"
+		"--compare  also memory whose changes show only by reading all of it each time\n"
 		"--sink   the process's memory is written, by a source of this name\n"
 		"--from   who may be the source; needed off loopback\n"
 		"--plaintext  off loopback, allow what is not encrypted\n"

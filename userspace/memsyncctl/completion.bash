@@ -31,7 +31,7 @@ _memsyncctl_ranges()
 _memsyncctl_options()
 {
 	case $1 in
-	register) echo --pid --addr --name --peer --follow --sink --from --plaintext --interval --wait --timeout ;;
+	register) echo --pid --addr --name --peer --follow --compare --sink --from --plaintext --interval --wait --timeout ;;
 	receive) echo --name --file --resume --max-size --from --plaintext ;;
 	unregister | pause | show) echo --sink ;;
 	resume) echo --sink --interval ;;

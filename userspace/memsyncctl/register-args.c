@@ -72,6 +72,9 @@ static int take_option(struct register_args *args, int c, struct problem *p)
 	case 'F':
 		args->follow = true;
 		return 0;
+	case 'C':
+		args->compare = true;
+		return 0;
 	case 'w':
 		args->wait = true;
 		return 0;
@@ -96,6 +99,8 @@ static const char *contradiction(const struct register_args *args)
 		return "--from is for a sink";
 	if (args->follow && args->sink)
 		return "--follow is for a source";
+	if (args->compare && args->sink)
+		return "--compare is for a source";
 	if (args->follow && !range_args_any_sort(&args->ranges))
 		return "--follow is for --addr anon or --addr all";
 	if (args->wait && !args->sink && !args->nr_peers)
@@ -117,6 +122,7 @@ int register_args_parse(struct ctl *ctl, int argc, char **argv, struct register_
 		{ "plaintext", no_argument, NULL, 'p' },
 		{ "interval", required_argument, NULL, 'i' },
 		{ "follow", no_argument, NULL, 'F' },
+		{ "compare", no_argument, NULL, 'C' },
 		{ "wait", no_argument, NULL, 'w' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ },

@@ -23,6 +23,7 @@ struct register_args {
 	bool sink;
 	bool plaintext;
 	bool follow;
+	bool compare;
 	bool wait;
 	int timeout_ms;		/* negative: for ever */
 	uint64_t interval_ns;

@@ -105,6 +105,7 @@ struct json_object *shown_json(const struct shown *shown)
 	out_bool(obj, "open", r->flags & MEMSYNC_REGION_F_OPEN);
 	out_bool(obj, "follow", r->flags & MEMSYNC_REGION_F_FOLLOW);
 	out_bool(obj, "follow_files", r->flags & MEMSYNC_REGION_F_FOLLOW_FILES);
+	out_bool(obj, "compare", r->flags & MEMSYNC_REGION_F_COMPARE);
 	out_number(obj, "interval_us", r->interval_us);
 	if (r->max_size)
 		out_number(obj, "max_size", r->max_size);

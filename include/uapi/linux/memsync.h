@@ -64,6 +64,7 @@ enum memsync_region_flags {
 	MEMSYNC_REGION_F_SHIPPED = 1 << 3,	/* source: all is dirty until it has a peer */
 	MEMSYNC_REGION_F_FOLLOW = 1 << 4,	/* source: takes up memory that comes later */
 	MEMSYNC_REGION_F_FOLLOW_FILES = 1 << 5,	/* and private mappings of files, with FOLLOW */
+	MEMSYNC_REGION_F_COMPARE = 1 << 6,	/* source: may have memory to be compared */
 };
 
 enum memsync_event_type {
