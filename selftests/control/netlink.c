@@ -397,11 +397,11 @@ TEST_F(netlink, out_of_range)
 {
 	static const uint32_t roles[] = { 0, 3, 4, 0xffffffff };
 	static const uint32_t flags[] = {
-		MEMSYNC_REGION_F_FOLLOW_FILES << 1, 0x80000000, 0xffffffff,
+		MEMSYNC_REGION_F_COMPARE << 1, 0x80000000, 0xffffffff,
 	};
 	static const uint32_t a_source_s[] = {
 		MEMSYNC_REGION_F_PAUSED, MEMSYNC_REGION_F_SHIPPED, MEMSYNC_REGION_F_FOLLOW,
-		MEMSYNC_REGION_F_FOLLOW_FILES,
+		MEMSYNC_REGION_F_FOLLOW_FILES, MEMSYNC_REGION_F_COMPARE,
 	};
 	unsigned int i;
 

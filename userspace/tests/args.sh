@@ -111,6 +111,7 @@ expect 2 'is no process' register --pid 4294967297 --addr all
 expect 2 'no range' register --pid $victim --addr everything
 expect 2 'needs --name' register --pid $victim --addr all --sink
 expect 2 'is for a source' register --pid $victim --addr all --name x --sink --peer 127.0.0.1
+expect 2 '--compare is for a source' register --pid $victim --addr all --name x --sink --compare
 expect 2 'is for a sink' register --pid $victim --addr all --from 127.0.0.1
 expect 2 'needs a --peer' register --pid $victim --addr all --wait
 expect 2 'is for --wait' register --pid $victim --addr all --timeout 5
