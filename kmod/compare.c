@@ -5,6 +5,7 @@
  * it; which of it has changed, who ships it knows by digests. Its entries are left alone.
  */
 #include <linux/fs.h>
+#include <linux/gfs2_ondisk.h>
 #include <linux/highmem.h>
 #include <linux/magic.h>
 #include <linux/mm.h>
@@ -13,23 +14,24 @@
 #include "backing.h"
 #include "compare.h"
 #include "hugetlb.h"
+#include "pgwalk.h"
 
 /* To read it must not take the answer of another process or host, which may never come. */
 static bool is_local(const struct super_block *sb)
 {
-	return sb->s_type->fs_flags & FS_REQUIRES_DEV && sb->s_magic != FUSE_SUPER_MAGIC;
+	return sb->s_type->fs_flags & FS_REQUIRES_DEV && sb->s_magic != FUSE_SUPER_MAGIC &&
+	       sb->s_magic != OCFS2_SUPER_MAGIC && sb->s_magic != GFS2_MAGIC;
 }
 
 /**
- * memsync_vma_is_comparable - can the changes of this memory be found by looking at it?
- * @vma: one that memsync_vma_refusal() refuses; under its mmap lock
+ * memsync_vma_is_comparable - can the changes of this kind of memory be found by looking at it?
+ * @vma: one that memsync_vma_is_foreign() finds so; under its mmap lock
  */
 bool memsync_vma_is_comparable(const struct vm_area_struct *vma)
 {
 	const struct inode *inode;
 
-	if (!vma->vm_file || vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP) ||
-	    userfaultfd_armed((struct vm_area_struct *)vma))
+	if (!vma->vm_file || vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP))
 		return false;
 	/*
 	 * Not private ones: a truncation of their file that meets a fault, such as ours, takes
@@ -44,16 +46,31 @@ bool memsync_vma_is_comparable(const struct vm_area_struct *vma)
 	       (!(vma->vm_flags & VM_SHARED) && shmem_mapping(vma->vm_file->f_mapping));
 }
 
-/* No page of the pool is held for longer than this takes. */
-static long replace_by_copy(struct page **page)
+/* What speaks against reading such memory in the state it is in, or NULL. */
+const char *memsync_compare_refusal(const struct vm_area_struct *vma)
 {
-	struct page *from = *page;
+	return userfaultfd_armed((struct vm_area_struct *)vma) ? "memory under a userfaultfd" :
+								  NULL;
+}
 
-	*page = alloc_page(GFP_KERNEL);
-	if (*page)
-		copy_highpage(*page, from);
+/* No page of the pool is held for longer than a copy takes. A hole stays one: FOLL_DUMP. */
+static long get_hugetlb(struct mm_struct *mm, unsigned long addr, struct page **page, int *locked)
+{
+	struct page *from, *to = alloc_page(GFP_KERNEL);
+	long got;
+
+	if (!to)
+		return -ENOMEM;
+	got = get_user_pages_remote(mm, addr, 1, FOLL_FORCE | FOLL_DUMP | FOLL_HWPOISON, &from,
+				    locked);
+	if (got != 1) {
+		put_page(to);
+		return got == -EFAULT ? 1 : got;
+	}
+	copy_highpage(to, from);
 	put_page(from);
-	return *page ? 1 : -ENOMEM;
+	*page = to;
+	return 1;
 }
 
 /**
@@ -68,17 +85,15 @@ static long replace_by_copy(struct page **page)
 long memsync_compare_get(struct vm_area_struct *vma, unsigned long addr, struct page **page,
 			 int *locked)
 {
-	bool hugetlb = memsync_vma_is_hugetlb(vma);
-	long got;
+	struct mm_struct *mm = vma->vm_mm;
 
 	*page = NULL;
-	if (!hugetlb && memsync_backing_is_past_end(vma, addr))
+	if (memsync_compare_refusal(vma))
+		return -EFAULT;
+	if (memsync_vma_is_hugetlb(vma))
+		return get_hugetlb(mm, addr, page, locked);
+	if (memsync_backing_is_past_end(vma, addr) ||
+	    (vma->vm_flags & VM_MAYBE_GUARD && memsync_pgwalk_is_guard(mm, addr)))
 		return 1;
-	/* FOLL_DUMP: a hole of hugetlb memory stays one. */
-	got = get_user_pages_remote(vma->vm_mm, addr, 1, FOLL_FORCE | FOLL_DUMP, page, locked);
-	if (!hugetlb)
-		return got;
-	if (got == 1)
-		return replace_by_copy(page);
-	return got == -EFAULT ? 1 : got;
+	return get_user_pages_remote(mm, addr, 1, FOLL_FORCE, page, locked);
 }

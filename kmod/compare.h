@@ -6,6 +6,7 @@
 #include <linux/mm.h>
 
 bool memsync_vma_is_comparable(const struct vm_area_struct *vma);
+const char *memsync_compare_refusal(const struct vm_area_struct *vma);
 long memsync_compare_get(struct vm_area_struct *vma, unsigned long addr, struct page **page,
 			 int *locked);
 

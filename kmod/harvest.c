@@ -84,6 +84,8 @@ static unsigned int visit_block(struct memsync_walk *w, unsigned long index)
 		memsync_walk_block(w);
 		if (unlikely(w->taken.look))
 			cost += MEMSYNC_BLOCK_PAGES;
+		if (unlikely(w->compared))	/* each page of it may take a disk's time */
+			cost += HOLD;
 	}
 	smp_store_release(&w->track->visited, MEMSYNC_NO_BLOCK);	/* after the visit */
 	return cost;
@@ -186,18 +188,32 @@ static const char *recheck_object(struct memsync_walk *w, const struct vm_area_s
 	return memsync_object_recheck(vma);
 }
 
+/* All of it is to be found by this walk, if that is to be. Returns as recheck_vma(). */
+static int find_compared(struct memsync_walk *w, const struct memsync_range *r,
+			 const struct vm_area_struct *vma)
+{
+	const char *why = memsync_compare_refusal(vma);
+
+	if (why) {
+		memsync_walk_refuse(w, vma, why);
+		return w->err;
+	}
+	set_bit(MEMSYNC_TRACK_HAS_COMPARED, &w->track->flags);
+	if (w->h->compare)
+		memsync_track_mark_range(w->track, max(r->start, vma->vm_start),
+					 min(r->end, vma->vm_end));
+	return 1;
+}
+
 /* Returns 1 for a mapping that can still be tracked, 0 for one that is left out. */
-static int recheck_vma(struct memsync_walk *w, const struct vm_area_struct *vma,
-		       struct memsync_backings *seen)
+static int recheck_vma(struct memsync_walk *w, const struct memsync_range *r,
+		       const struct vm_area_struct *vma, struct memsync_backings *seen)
 {
 	const char *why = memsync_vma_refusal(vma);
 	int err = 0;
 
-	if (why && memsync_track_compares(w->track, vma)) {
-		memsync_track_mark_range(w->track, vma->vm_start, vma->vm_end);
-		set_bit(MEMSYNC_TRACK_HAS_COMPARED, &w->track->flags);
-		return 1;
-	}
+	if (why && memsync_track_compares(w->track, vma))
+		return find_compared(w, r, vma);
 	if (!why && memsync_vma_is_object(vma))
 		why = recheck_object(w, vma);
 	if (why && memsync_track_leaves_out(w->track, vma))
@@ -220,7 +236,7 @@ static int recheck_range(struct memsync_walk *w, const struct memsync_range *r,
 	int ret, nr = 0;
 
 	for_each_vma_range(vmi, vma, r->end) {
-		ret = recheck_vma(w, vma, seen);
+		ret = recheck_vma(w, r, vma, seen);
 		if (ret < 0)
 			return ret;
 		nr += ret;

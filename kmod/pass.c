@@ -359,31 +359,53 @@ static int harvest(struct memsync_peer *peer)
 		return ret;
 	for (i = 0; i < h->nr; i++)
 		pages += h->pieces[i].nr;
+	peer->harvest_ns += ns;
 	atomic64_add(ns, &stats->harvest_ns);
 	atomic64_add(pages, &stats->harvested_pages);
 	trace_memsync_harvest(peer->region->id, pages, ns);
 	return ret;
 }
 
-static int ship_dirty(struct memsync_peer *peer)
+static int ship_dirty(struct memsync_peer *peer, bool compare)
 {
-	int more, err;
+	int more, err = 0;
 
-	memsync_harvest_begin(peer->harvest);
+	memsync_harvest_begin(peer->harvest, compare);
 	do {
 		more = harvest(peer);
 		if (more < 0 && more != -EAGAIN)
 			return more;
-		if (more == -EAGAIN)
-			err = memsync_peer_look_up(peer);
-		else
+		if (more != -EAGAIN)
 			err = ship_pieces(peer, peer->harvest);
 		/* there may be little to ship and much to walk */
-		err = err ?: memsync_tcp_keep_alive(&peer->tcp);
+		err = err ?: memsync_peer_look_up(peer);
 		if (err)
 			return err;
 	} while (more);
 	return flush(peer);
+}
+
+/*
+ * Memory whose changes cannot be seen is read for who asks for a barrier or a comparison,
+ * else for about a tenth of the time, but every minute: to find it takes half of that
+ * time, its digests take the other.
+ */
+#define COMPARE_PAUSE		(2 * 9)
+#define COMPARE_PAUSE_MAX	(60 * NSEC_PER_SEC)
+
+/* @before: the pass before this one, whose barrier has begun */
+static bool must_compare(const struct memsync_peer *peer, u64 before)
+{
+	return READ_ONCE(peer->wanted) > before ||
+	       READ_ONCE(peer->verify) == MEMSYNC_VERIFY_ASKED ||
+	       ktime_compare(ktime_get(), peer->compare_next) >= 0;
+}
+
+static void compared(struct memsync_peer *peer)
+{
+	u64 pause = min_t(u64, peer->harvest_ns * COMPARE_PAUSE, COMPARE_PAUSE_MAX);
+
+	peer->compare_next = ktime_add_ns(ktime_get(), pause);
 }
 
 static int send_barrier(struct memsync_peer *peer, u64 id, u64 time)
@@ -407,19 +429,24 @@ static void frame_reset(struct memsync_frame *frame)
 int memsync_pass(struct memsync_peer *peer)
 {
 	u64 time = ktime_get_real_ns();
+	u64 before = peer->pass_id;
 	u64 id = memsync_barrier_begin(peer);
+	bool compare = must_compare(peer, before);
 	int err;
 
 	peer->pass_start = ktime_get();
+	peer->harvest_ns = 0;
+	memsync_track_disarm(peer->track);
 	/* whatever the track reports from here on needs another pass */
 	WRITE_ONCE(peer->dirtied, false);
 	frame_reset(peer->frame);
 
-	err = memsync_geometry_follow(peer) ?: ship_dirty(peer) ?: send_barrier(peer, id, time);
+	err = memsync_geometry_follow(peer) ?: ship_dirty(peer, compare) ?: send_barrier(peer, id, time);
 	shrink(peer->pool);
-	peer->pass_took = ktime_sub(ktime_get(), peer->pass_start);
 	if (err)
 		return err;
+	if (compare)
+		compared(peer);
 	peer->resync = false;
 	atomic64_inc(&peer->region->stats.passes);
 	if (!memsync_track_arm(peer->track))

@@ -297,17 +297,14 @@ static int open_connection(struct memsync_peer *peer)
 
 /* ---- connected ---- */
 
-/* Memory that is merely compared is read at most so much of the time: one part in this many. */
-#define COMPARE_SHARE	10
-
 /* When the next pass is to begin that nobody waits for. */
 static ktime_t next_pass(const struct memsync_peer *peer)
 {
 	ktime_t pause = ns_to_ktime((u64)READ_ONCE(peer->region->interval_us) * NSEC_PER_USEC);
 
-	if (!READ_ONCE(peer->dirtied))
-		pause = max(pause, COMPARE_SHARE * peer->pass_took);
-	return ktime_add(peer->pass_start, pause);
+	ktime_t next = ktime_add(peer->pass_start, pause);
+
+	return READ_ONCE(peer->dirtied) ? next : max(next, peer->compare_next);
 }
 
 /* Must a pass be run now? If not, *@wait is for how long at most. */

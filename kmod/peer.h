@@ -45,7 +45,9 @@ struct memsync_pool;
  * @digests: of what was shipped on this connection, where it may come again; others read
  *	how much that is
  * @pass_start: of the last pass
- * @pass_took: how long that was
+ * @compare_next: when memory whose changes cannot be seen is to be read again, though
+ *	nobody asks
+ * @harvest_ns: that the pass under way has spent finding pages
  * @resync: the pass repeats what may have been lost
  * @reconnect: there was a connection before
  * @tries: failed in a row
@@ -86,7 +88,8 @@ struct memsync_peer {
 	u64 acked_pages;
 	struct memsync_digests digests;
 	ktime_t pass_start;
-	ktime_t pass_took;
+	ktime_t compare_next;
+	u64 harvest_ns;
 	bool resync;
 	bool reconnect;
 	unsigned int tries;

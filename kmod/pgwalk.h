@@ -26,21 +26,38 @@ bool memsync_pgwalk_maps_file(struct mm_struct *mm, unsigned long start, unsigne
 bool memsync_pgwalk_missing(struct mm_struct *mm, unsigned long start, unsigned long end,
 			    unsigned long *missing);
 
+/* As pte_lockptr(), once it is known which page the table is. */
+static inline spinlock_t *memsync_pgwalk_lockptr(struct mm_struct *mm, struct page *table)
+{
+#ifdef CONFIG_SPLIT_PTE_PTLOCKS
+	return ptlock_ptr(page_ptdesc(table));
+#else
+	return &mm->page_table_lock;
+#endif
+}
+
+/* What pmd_bad() has to say of the lower bits: not merely a table, but nothing or huge. */
+#define MEMSYNC_PMD_FLAGS	(~PAGE_MASK & ~(_PAGE_USER | _PAGE_ACCESSED))
+#define MEMSYNC_PMD_TABLE	(_KERNPG_TABLE_NOENC & MEMSYNC_PMD_FLAGS)
+
 /*
  * As memsync_pgwalk_lock(), for one who is under RCU until the lock is dropped: the table
  * may be freed under the mmap read lock (collapse of file mappings, PT_RECLAIM), after a
- * grace period. Hence the second look at the PMD, too.
+ * grace period. Hence the second look at the PMD, too. The value is asked for once: that
+ * is a call of the hypervisor's on a kernel that may run under one.
  */
 static __always_inline bool memsync_pgwalk_lock_rcu(struct mm_struct *mm, pmd_t *pmd,
 						    unsigned long addr,
 						    struct memsync_ptes *ptes)
 {
 	pmd_t pmdval = pmdp_get_lockless(pmd);
+	phys_addr_t table;
 
-	if (unlikely(pmd_bad(pmdval)))	/* nothing, or huge, as well */
+	if (unlikely((native_pmd_val(pmdval) & MEMSYNC_PMD_FLAGS) != MEMSYNC_PMD_TABLE))
 		return false;
-	ptes->first = pte_offset_kernel(&pmdval, addr);
-	ptes->ptl = pte_lockptr(mm, &pmdval);
+	table = pmd_val(pmdval) & PTE_PFN_MASK;
+	ptes->first = (pte_t *)__va(table) + pte_index(addr);
+	ptes->ptl = memsync_pgwalk_lockptr(mm, pfn_to_page(PHYS_PFN(table)));
 	spin_lock(ptes->ptl);
 	if (likely(native_pmd_val(pmdval) == native_pmd_val(pmdp_get_lockless(pmd))))
 		return true;

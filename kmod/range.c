@@ -91,8 +91,9 @@ static const char *refusal_for(const struct vm_area_struct *vma, enum memsync_ra
 	why = memsync_vma_refusal(vma);
 	if (!why && memsync_vma_is_object(vma))
 		return memsync_object_recheck(vma);
-	if (use == MEMSYNC_RANGE_COMPARED && memsync_vma_is_comparable(vma))
-		return NULL;
+	if (why && use == MEMSYNC_RANGE_COMPARED && memsync_vma_is_foreign(vma) &&
+	    memsync_vma_is_comparable(vma))
+		return memsync_compare_refusal(vma);
 	return why;
 }
 

@@ -436,6 +436,11 @@ bool memsync_track_has_compared(const struct memsync_track *track)
 	return test_bit(MEMSYNC_TRACK_HAS_COMPARED, &track->flags);
 }
 
+void memsync_track_disarm(struct memsync_track *track)
+{
+	clear_bit(MEMSYNC_TRACK_ARMED, &track->flags);
+}
+
 u64 memsync_track_write_faults(struct memsync_track *track)
 {
 	u64 sum = track->past_write_faults;

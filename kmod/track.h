@@ -114,6 +114,8 @@ u64 memsync_track_dirty_pages(struct memsync_track *track);
  * with no hint.
  */
 bool memsync_track_arm(struct memsync_track *track);
+/* Asks no longer. */
+void memsync_track_disarm(struct memsync_track *track);
 
 /* Did the last walk find memory of which nobody tells that it has changed? */
 bool memsync_track_has_compared(const struct memsync_track *track);
@@ -164,6 +166,7 @@ struct memsync_part {
  * @next: block where the walk goes on; zero at first, owned by the track
  * @nr: pieces filled in by the last call
  * @pieces: them, in address order within a call
+ * @compare: find memory, too, whose changes cannot be seen: all of it
  * @of_all: the track's own
  * @nr_parts: the track's own
  * @parts: the track's own
@@ -174,14 +177,16 @@ struct memsync_harvest {
 	unsigned long next;
 	unsigned int nr;
 	struct memsync_piece pieces[MEMSYNC_HARVEST_PIECES];
+	bool compare;
 	bool of_all;
 	unsigned int nr_parts;
 	struct memsync_part parts[MEMSYNC_HARVEST_PARTS];
 };
 
-static inline void memsync_harvest_begin(struct memsync_harvest *h)
+static inline void memsync_harvest_begin(struct memsync_harvest *h, bool compare)
 {
 	h->next = 0;
+	h->compare = compare;
 	h->of_all = false;
 	h->nr = 0;
 	h->nr_parts = 0;
@@ -192,8 +197,8 @@ static inline void memsync_harvest_begin(struct memsync_harvest *h)
  * @track: whose
  * @h: where the walk stands; call until it returns 0
  *
- * Every write made to the ranges before memsync_harvest_begin() is in what the
- * calls up to the one that returns 0 found, together with all that was found
+ * Every write made to the ranges before memsync_harvest_begin() (where memory is only
+ * compared: that with @compare) is in what the calls up to the one that returns 0 found, together with all that was found
  * by earlier walks. A page may still be rewritten after it was found: then it
  * is dirty again and a later walk finds it. The content may be read once
  * the call has returned.

@@ -138,7 +138,7 @@ static inline bool memsync_track_follows(const struct memsync_track *track)
 static inline bool memsync_track_compares(const struct memsync_track *track,
 					  const struct vm_area_struct *vma)
 {
-	return test_bit(MEMSYNC_TRACK_COMPARES, &track->flags) && memsync_vma_refusal(vma) &&
+	return test_bit(MEMSYNC_TRACK_COMPARES, &track->flags) && memsync_vma_is_foreign(vma) &&
 	       memsync_vma_is_comparable(vma);
 }
 

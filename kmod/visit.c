@@ -237,13 +237,18 @@ void memsync_walk_refuse(struct memsync_walk *w, const struct vm_area_struct *vm
 
 struct vm_area_struct *memsync_walk_find_vma(struct memsync_walk *w, unsigned long addr)
 {
+	bool tracked;
+
 	w->vma = find_vma(w->mm, addr);
 	w->refusal = w->vma ? memsync_vma_refusal(w->vma) : NULL;
 	w->compared = w->refusal && memsync_track_compares(w->track, w->vma);
+	if (unlikely(w->compared))
+		w->refusal = memsync_compare_refusal(w->vma);
 	w->hole = w->refusal && memsync_track_leaves_out(w->track, w->vma);
-	w->backed = w->vma && !w->refusal && memsync_vma_has_backing(w->vma);
-	w->object = w->vma && !w->refusal && memsync_vma_is_object(w->vma);
-	w->hugetlb = w->vma && !w->refusal && memsync_vma_is_hugetlb(w->vma);
+	tracked = w->vma && !w->refusal && !w->compared;
+	w->backed = tracked && memsync_vma_has_backing(w->vma);
+	w->object = tracked && memsync_vma_is_object(w->vma);
+	w->hugetlb = tracked && memsync_vma_is_hugetlb(w->vma);
 	w->whole_size = 0;
 	return w->vma;
 }
@@ -270,10 +275,10 @@ static unsigned long visit_part(struct memsync_walk *w, const struct memsync_ran
 		distrust_open(w);
 		memsync_walk_keep(w);	/* the object may come back, and nobody would tell */
 	}
-	if (mapped && unlikely(w->compared))
-		visit_compared(w, &s);
-	else if (mapped && unlikely(w->refusal) && !w->hole)
+	if (mapped && unlikely(w->refusal) && !w->hole)
 		memsync_walk_refuse(w, vma, w->refusal);
+	else if (mapped && unlikely(w->compared))
+		visit_compared(w, &s);
 	else if (mapped && w->object)
 		visit_object(w, vma, &s);
 	else if (mapped && !w->hole)
@@ -298,7 +303,7 @@ static void note_whole(struct memsync_walk *w, const struct memsync_range *r)
 {
 	unsigned long start, end;
 
-	if (!w->vma || w->refusal || w->object || w->track->views.nr)
+	if (!w->vma || w->refusal || w->compared || w->object || w->track->views.nr)
 		return;
 	start = round_up(max(w->vma->vm_start, r->start), MEMSYNC_BLOCK_SIZE);
 	end = round_down(min(w->vma->vm_end, r->end), MEMSYNC_BLOCK_SIZE);

@@ -39,6 +39,15 @@ static inline long memsync_gup_remote(struct mm_struct *mm, unsigned long start,
 #define VM_MAYBE_GUARD		VM_NONE
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+/* A page table is a page like any other. */
+#define page_ptdesc(page)	(page)
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0) && USE_SPLIT_PTE_PTLOCKS
+#define CONFIG_SPLIT_PTE_PTLOCKS	1
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
 /* folio_mapcount() was not exported. */
 static inline int memsync_folio_mapcount(struct folio *folio)
