@@ -8,7 +8,8 @@
  *   them to;
  * - a debugger's forced write to memory that the process may only read: the
  *   entry is not made writable for it, and the second one needs no fault;
- * - who fills or moves pages through a userfaultfd, see userfault.c;
+ * - who fills or moves pages through a userfaultfd, or lifts its protection, see
+ *   userfault.c;
  * - who takes a reference, for which see reference.c.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt

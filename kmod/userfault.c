@@ -3,7 +3,8 @@
  * Memory under a userfaultfd of the application's own. Its faults come through
  * handle_mm_fault() like all others, and its write protection tells the notifier as
  * mprotect() does. But UFFDIO_COPY puts pages where none was, and UFFDIO_MOVE where they
- * come to lie, and of neither place anybody tells: so the functions that do it are sent
+ * come to lie, and of neither place anybody tells; and where protection is lifted, what
+ * the notifier is told at the end may be too late. So the functions that do it are sent
  * through others here. But for move_pages() they hold a lock of the memory already, which
  * makes none of them miss that it has come to be watched.
  */
@@ -20,6 +21,7 @@
 #include "userfault.h"
 
 static unsigned long install_site, hugetlb_site, move_site, move_ptes_site, move_huge_site;
+static unsigned long protect_site;
 
 static long no_install(unsigned long arg0, unsigned long arg1, unsigned long arg2,
 		       unsigned long arg3, unsigned long arg4, unsigned long arg5,
@@ -140,9 +142,43 @@ static int move_huge(struct mm_struct *mm, pmd_t *to_pmd, pmd_t *from_pmd, pmd_t
 	return ret;
 }
 
+static long no_protect(struct vm_area_struct *vma, unsigned long start, unsigned long len,
+		       bool enable_wp)
+{
+	return -EINVAL;
+}
+
+DEFINE_STATIC_CALL(memsync_uffd_protect, no_protect);
+
+/*
+ * The mmap lock is held for reading only. An entry that was made writable is written with
+ * no fault from then on, and before the end a harvest may come, or reclaim take the page.
+ * All that is writable at the end would be shipped anyway.
+ */
+static long lift(struct vm_area_struct *vma, unsigned long start, unsigned long len,
+		 bool enable_wp)
+{
+	struct memsync_unseen u;
+	long ret;
+
+	memsync_unseen_begin(&u, vma->vm_mm, start, start + len);
+	ret = static_call(memsync_uffd_protect)(vma, start, len, enable_wp);
+	memsync_unseen_end(&u);
+	return ret;
+}
+
 static bool is_watched(const struct mm_struct *mm)
 {
 	return READ_ONCE(memsync_mm_bucket(mm)->first);
+}
+
+/* To protect makes nothing writable. */
+static unsigned long protect_target(struct ftrace_regs *fregs)
+{
+	struct vm_area_struct *vma = (void *)ftrace_regs_get_argument(fregs, 0);
+	u8 enable_wp = ftrace_regs_get_argument(fregs, 3);	/* the other bits may be anything */
+
+	return !enable_wp && is_watched(vma->vm_mm) ? (unsigned long)lift : 0;
 }
 
 /* Returns where the call is to go that is about to enter @site, or 0. */
@@ -171,18 +207,19 @@ bool notrace memsync_userfault_hook(unsigned long site, struct ftrace_regs *freg
 	unsigned long to;
 
 	if (site != install_site && site != hugetlb_site && site != move_site &&
-	    site != move_ptes_site && site != move_huge_site)
+	    site != move_ptes_site && site != move_huge_site && site != protect_site)
 		return false;
-	to = target(site, fregs);
+	to = site == protect_site ? protect_target(fregs) : target(site, fregs);
 	if (to)
 		ftrace_regs_set_instruction_pointer(fregs, to);
 	return true;
 }
 
-/* Is it seen how such memory is filled? */
+/* Is it seen how such memory is filled, and becomes writable? */
 bool memsync_userfault_is_seen(void)
 {
-	return UFFD_IS_SEEN && install_site && (!UFFD_HAS_MOVE || move_site || move_huge_site);
+	return UFFD_IS_SEEN && install_site && (!UFFD_HAS_MOVE || move_site || move_huge_site) &&
+	       (!UFFD_LIFTS_AT_ONCE || protect_site);
 }
 
 /* Either the whole move, or each of the parts that it consists of. */
@@ -209,8 +246,19 @@ static unsigned int find_moves(unsigned long *sites)
 	return 2;
 }
 
+static unsigned int find_protect(unsigned long *sites)
+{
+	protect_site = memsync_symbol_site("uffd_wp_range");
+	if (!protect_site)
+		return 0;
+	static_call_update(memsync_uffd_protect,
+			   (typeof(&no_protect))(protect_site + MCOUNT_INSN_SIZE));
+	sites[0] = protect_site;
+	return 1;
+}
+
 /**
- * memsync_userfault_find - where is memory filled through a userfaultfd?
+ * memsync_userfault_find - where does a userfaultfd fill memory, or make it writable?
  * @sites: set to where ftrace enters the functions, %MEMSYNC_USERFAULT_SITES at most
  *
  * Where something is missing, such memory is refused. Return: how many.
@@ -231,5 +279,7 @@ unsigned int memsync_userfault_find(unsigned long *sites)
 				   (typeof(&no_hugetlb))(hugetlb_site + MCOUNT_INSN_SIZE));
 		sites[nr++] = hugetlb_site;
 	}
+	if (UFFD_LIFTS_AT_ONCE)
+		nr += find_protect(sites + nr);
 	return nr + (UFFD_HAS_MOVE && UFFD_IS_SEEN ? find_moves(sites + nr) : 0);
 }

@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#define MEMSYNC_USERFAULT_SITES	4
+#define MEMSYNC_USERFAULT_SITES	5
 
 struct ftrace_regs;
 

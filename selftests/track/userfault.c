@@ -8,6 +8,7 @@
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -22,6 +23,7 @@
 #define SIZE	(8 * MIB)
 #define PAGES	(SIZE / PAGE)
 #define THREADS	4
+#define NEVER	60000000	/* us; barriers are taken nonetheless */
 
 /* Of 6.7 and 6.8, which the C library's headers may not have yet. */
 #ifndef UFFDIO_MOVE
@@ -315,7 +317,7 @@ TEST(userfault_of_hugetlb)
 	ASSERT_OK(pair_start(&pair, ms, getpid(), area, 4 * HUGE));
 	ASSERT_EQ(0, madvise(area + HUGE, HUGE, MADV_DONTNEED));
 	ASSERT_OK(pair_sync(&pair));
-	ASSERT_EQ(0, memsync_set_interval(ms, pair.source, 60000000));
+	ASSERT_EQ(0, memsync_set_interval(ms, pair.source, NEVER));
 	ASSERT_OK(pair_sync(&pair));
 	ASSERT_TRUE(arm(&armed.fd, area, 4 * HUGE, UFFDIO_REGISTER_MODE_MISSING, 0));
 	ASSERT_EQ(0, copy_to(armed.fd, area + HUGE, content, HUGE, 0));
@@ -411,6 +413,123 @@ TEST_F(userfault, protected_asynchronously)
 		ASSERT_SAME();
 	}
 	close(pagemap);
+}
+
+/*
+ * Memory whose protection is lifted in one call, of which only the beginning is tracked:
+ * behind it lies so much else that the call goes on for a while.
+ */
+#define TAIL	sized(2048 * MIB, 512 * MIB)
+
+struct lifter {
+	pthread_t thread;
+	struct armed *armed;
+	atomic_bool done;
+};
+
+static void *lift(void *arg)
+{
+	struct lifter *l = arg;
+
+	protect(l->armed->fd, l->armed->area, SIZE + TAIL, false);
+	atomic_store(&l->done, true);
+	return NULL;
+}
+
+/* Returns when the first MiB may be written again, long before the call does. */
+static void lift_begin(struct lifter *l, int pagemap)
+{
+	atomic_store(&l->done, false);
+	pthread_create(&l->thread, NULL, lift, l);
+	while (pagemap_protected(pagemap, l->armed->area + MIB))
+		sched_yield();
+}
+
+static unsigned char *memory_with_tail(void)
+{
+	unsigned char *area = memory_new_sparse(SIZE + TAIL);
+
+	if (!area || madvise(area, SIZE + TAIL, MADV_NOHUGEPAGE) ||
+	    madvise(area + SIZE, TAIL, MADV_POPULATE_READ))
+		return NULL;
+	memory_fill(area, SIZE, 1);
+	return area;
+}
+
+FIXTURE(lifting) {
+	struct memsync *ms;
+	struct pair pair;
+	struct armed armed;
+	struct lifter lifter;
+	int pagemap;
+};
+
+FIXTURE_SETUP(lifting)
+{
+	self->armed = (struct armed) { .fd = -1, .area = memory_with_tail(), .pair = &self->pair };
+	self->lifter.armed = &self->armed;
+	self->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	ASSERT_NE(NULL, self->armed.area);
+	ASSERT_LE(0, self->pagemap);
+	ASSERT_OK(pair_net(&self->ms));
+	ASSERT_OK(pair_start(&self->pair, self->ms, getpid(), self->armed.area, SIZE));
+	ASSERT_TRUE(arm(&self->armed.fd, self->armed.area, SIZE + TAIL,
+			UFFDIO_REGISTER_MODE_WP, 0));
+}
+
+FIXTURE_TEARDOWN(lifting)
+{
+	close(self->armed.fd);
+	pair_stop(&self->pair);
+	memsync_close(self->ms);
+	close(self->pagemap);
+	munmap(self->armed.area, SIZE + TAIL);
+}
+
+/* What is written before a barrier is there, though the call has not come to its end. */
+TEST_F(lifting, barrier_meanwhile)
+{
+	unsigned int round, meanwhile = 0;
+
+	for (round = 0; round < 3; round++) {
+		size_t at = (3 + 7 * round) * PAGE;
+
+		ASSERT_EQ(0, protect(self->armed.fd, self->armed.area, SIZE + TAIL, true));
+		ASSERT_OK(pair_sync(&self->pair));
+		lift_begin(&self->lifter, self->pagemap);
+		self->armed.area[at]++;
+		EXPECT_OK(pair_sync(&self->pair));
+		EXPECT_OK(pair_compare_direct(&self->pair, at, PAGE));
+		meanwhile += !atomic_load(&self->lifter.done);
+		pthread_join(self->lifter.thread, NULL);
+		EXPECT_OK(pair_sync_compare(&self->pair));
+	}
+	EXPECT_NE(0, meanwhile);
+}
+
+/* By the end of the call, the entry does not tell any more that it was written. */
+TEST_F(lifting, paged_out_meanwhile)
+{
+	unsigned int round, meanwhile = 0;
+	char device[64];
+
+	ASSERT_OK(swap_on(false, device, sizeof(device)));
+	ASSERT_EQ(0, memsync_set_interval(self->ms, self->pair.source, NEVER));
+	for (round = 0; round < 3; round++) {
+		unsigned char *page = self->armed.area + (3 + 7 * round) * PAGE;
+
+		ASSERT_EQ(0, protect(self->armed.fd, self->armed.area, SIZE + TAIL, true));
+		ASSERT_OK(pair_sync(&self->pair));
+		lift_begin(&self->lifter, self->pagemap);
+		page[9]++;
+		ASSERT_EQ(0, madvise(page, PAGE, MADV_PAGEOUT));
+		meanwhile += !atomic_load(&self->lifter.done);
+		pthread_join(self->lifter.thread, NULL);
+		EXPECT_EQ(4, smaps_kib(getpid(), page, page + PAGE, "Swap"));
+		EXPECT_OK(pair_sync_compare(&self->pair));
+	}
+	EXPECT_NE(0, meanwhile);
+	swap_off(device);
 }
 
 /* ---- moved ---- */

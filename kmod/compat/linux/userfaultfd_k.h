@@ -42,6 +42,13 @@ static inline struct mm_struct *memsync_uffd_mm(const struct userfaultfd_ctx *ct
 }
 #endif
 
+/* Until 6.3, what is no longer protected became writable in a fault only. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#define UFFD_LIFTS_AT_ONCE	false
+#else
+#define UFFD_LIFTS_AT_ONCE	true
+#endif
+
 /* Protection from reads as well came after 6.19. */
 #ifndef VM_UFFD_RWP
 #define VM_UFFD_RWP		VM_NONE
