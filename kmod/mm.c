@@ -108,6 +108,40 @@ void memsync_mm_active_end(struct memsync_mm *m)
 	spin_unlock(&m->active_lock);
 }
 
+void memsync_mm_widening_begin(struct memsync_mm *m, unsigned long start, unsigned long end)
+{
+	spin_lock(&m->active_lock);
+	if (!m->widening) {
+		m->widening_start = start;
+		m->widening_end = end;
+	} else {
+		m->widening_start = min(m->widening_start, start);
+		m->widening_end = max(m->widening_end, end);
+	}
+	WRITE_ONCE(m->widening, m->widening + 1);
+	spin_unlock(&m->active_lock);
+}
+
+void memsync_mm_widening_end(struct memsync_mm *m)
+{
+	spin_lock(&m->active_lock);
+	/* after the looks, for memsync_mm_widening_in() */
+	smp_store_release(&m->widening, m->widening - 1);
+	spin_unlock(&m->active_lock);
+}
+
+bool memsync_mm_widening_in(struct memsync_mm *m, unsigned long start, unsigned long end)
+{
+	bool ret;
+
+	if (likely(!smp_load_acquire(&m->widening)))
+		return false;
+	spin_lock(&m->active_lock);
+	ret = m->widening && m->widening_start < end && start < m->widening_end;
+	spin_unlock(&m->active_lock);
+	return ret;
+}
+
 bool memsync_mm_active_in(struct memsync_mm *m, unsigned long block_addr, unsigned long *started)
 {
 	bool ret;

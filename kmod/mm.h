@@ -33,13 +33,16 @@ struct memsync_started_range {
  * @nr_tracks: how many, under memsync_mm_mutex
  * @nr_follow: how many of them follow the process; read without
  * @in_flight: faults between their entry and exit hints, by block
- * @active_lock: protects the next six
+ * @active_lock: protects the next nine
  * @active: notifier ranges, and forced writes, between their start and end
  * @started: how many have ever started
  * @recent: the last ones to start, number n in place n modulo their number
  * @spared: those of them that take no content away
  * @active_start: together they lie within this address
  * @active_end: and this one
+ * @widening: those of them that may make entries writable with no fault
+ * @widening_start: together they lie within this address
+ * @widening_end: and this one
  * @scanner: the task that scans it for NUMA balancing right now
  * @walk_mutex: one harvest at a time: what one track takes from the page table
  *	another one may be looking for
@@ -69,6 +72,9 @@ struct memsync_mm {
 	const struct mmu_notifier_range *spared[4];
 	unsigned long active_start;
 	unsigned long active_end;
+	unsigned int widening;
+	unsigned long widening_start;
+	unsigned long widening_end;
 	struct task_struct *scanner;
 	struct mutex walk_mutex;
 	bool references_seen;
@@ -107,6 +113,12 @@ void memsync_mm_active_begin(struct memsync_mm *m, unsigned long start, unsigned
 void memsync_mm_active_end(struct memsync_mm *m);
 bool memsync_mm_active_in(struct memsync_mm *m, unsigned long block_addr,
 			  unsigned long *started);
+
+/* Around what may make entries writable with no fault, before a look says so. Any context. */
+void memsync_mm_widening_begin(struct memsync_mm *m, unsigned long start, unsigned long end);
+void memsync_mm_widening_end(struct memsync_mm *m);
+/* Is such under way in [start, end)? Where not, what has ended has left its looks. */
+bool memsync_mm_widening_in(struct memsync_mm *m, unsigned long start, unsigned long end);
 
 /*
  * Has a notifier range, or the like, started in this block since @started was read?

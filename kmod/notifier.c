@@ -54,12 +54,20 @@ static void spare(struct memsync_mm *m, const struct mmu_notifier_range *range)
 		replace_spared(m, NULL, range);
 }
 
+/* mprotect() and its kin: entries are writable long before the end, which leaves a look. */
+static bool widens(const struct memsync_mm *m, const struct mmu_notifier_range *range)
+{
+	return range->event == MMU_NOTIFY_PROTECTION_VMA && READ_ONCE(m->scanner) != current;
+}
+
 static int invalidate_start(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
 {
 	struct memsync_mm *m = container_of(mn, struct memsync_mm, notifier);
 	struct memsync_track *track;
 
 	memsync_mm_active_begin(m, range->start, range->end);
+	if (widens(m, range))
+		memsync_mm_widening_begin(m, range->start, range->end);
 	memsync_delay(MEMSYNC_DELAY_START);
 	rcu_read_lock();
 	list_for_each_entry_rcu(track, &m->tracks, node)
@@ -129,12 +137,26 @@ static bool may_add_writable(const struct memsync_mm *m, const struct mmu_notifi
 	case MMU_NOTIFY_SOFT_DIRTY:
 		return false;
 	case MMU_NOTIFY_PROTECTION_VMA:
-		return READ_ONCE(m->scanner) != current;
+		return widens(m, range);
 	case MMU_NOTIFY_CLEAR:
 		return !in_one_block(range) || !memsync_pgwalk_has_table(m->mm, range->start);
 	default:
 		return true;
 	}
+}
+
+/*
+ * What was written since it was made writable, and is taken away (by reclaim, say) before
+ * there is a look, tells no more. Asked before that look is.
+ */
+static void mark_widened(struct memsync_mm *m, const struct mmu_notifier_range *range)
+{
+	struct memsync_track *track;
+
+	if (widens(m, range) || !memsync_mm_widening_in(m, range->start, range->end))
+		return;
+	list_for_each_entry_rcu(track, &m->tracks, node)
+		memsync_track_mark_range(track, range->start, range->end);
 }
 
 static void invalidate_end(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
@@ -143,6 +165,7 @@ static void invalidate_end(struct mmu_notifier *mn, const struct mmu_notifier_ra
 	struct memsync_track *track;
 
 	rcu_read_lock();
+	mark_widened(m, range);
 	/* What a fault made writable since the start may be read-only again by now. */
 	list_for_each_entry_rcu(track, &m->tracks, node)
 		memsync_track_promote(track, range->start, range->end);
@@ -153,6 +176,8 @@ static void invalidate_end(struct mmu_notifier *mn, const struct mmu_notifier_ra
 		list_for_each_entry_rcu(track, &m->tracks, node)
 			memsync_track_look_range(track, range->start, range->end);
 	rcu_read_unlock();
+	if (widens(m, range))
+		memsync_mm_widening_end(m);
 	memsync_mm_active_end(m);
 }
 
