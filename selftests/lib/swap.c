@@ -2,8 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/swap.h>
+#include <unistd.h>
 
+#include "pair.h"
 #include "swap.h"
 
 const char *swap_on(bool file, char *device, size_t size)
@@ -36,4 +39,27 @@ void swap_off(const char *device)
 		 device + strcspn(device, "0123456789"), device);
 	if (system(command))
 		fprintf(stderr, "# %s stays\n", device);
+}
+
+const char *swap_group_enter(const char *limit)
+{
+	char pid[16];
+
+	if (file_put("/sys/fs/cgroup/cgroup.subtree_control", "+memory"))
+		return "no memory controller";
+	mkdir(SWAP_GROUP, 0755);
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	if (file_put(SWAP_GROUP "/memory.max", limit) ||
+	    file_put(SWAP_GROUP "/cgroup.procs", pid))
+		return "no group";
+	return NULL;
+}
+
+void swap_group_leave(void)
+{
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	file_put("/sys/fs/cgroup/cgroup.procs", pid);
+	rmdir(SWAP_GROUP);
 }

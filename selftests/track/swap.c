@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/swap.h>
 #include <unistd.h>
 
@@ -12,7 +11,6 @@
 #include "test.h"
 
 #define SIZE	(12 * MIB)
-#define GROUP	"/sys/fs/cgroup/memsync-swap"
 
 FIXTURE(swap) {
 	struct memsync *ms;
@@ -125,37 +123,15 @@ TEST_F(swap, dropped_while_out)
 	ASSERT_EQ(0, self->pair.replica[5 * MIB]);
 }
 
-static const char *enter_group(const char *limit)
-{
-	char pid[16];
-
-	if (file_put("/sys/fs/cgroup/cgroup.subtree_control", "+memory"))
-		return "no memory controller";
-	mkdir(GROUP, 0755);
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	if (file_put(GROUP "/memory.max", limit) || file_put(GROUP "/cgroup.procs", pid))
-		return "no group";
-	return NULL;
-}
-
-static void leave_group(void)
-{
-	char pid[16];
-
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	file_put("/sys/fs/cgroup/cgroup.procs", pid);
-	rmdir(GROUP);
-}
-
 /* Not all of the memory fits; what is written next pushes out what was written before. */
 TEST_F(swap, under_a_limit)
 {
-	const char *why = enter_group("10M");
+	const char *why = swap_group_enter("10M");
 	unsigned int round, i;
 	uint64_t seed = 4;
 
 	if (why) {
-		leave_group();
+		swap_group_leave();
 		SKIP(return, "%s", why);
 	}
 	/* Charged to the group are the pages that are allocated in it. */
@@ -167,7 +143,7 @@ TEST_F(swap, under_a_limit)
 		EXPECT_OK(pair_sync_compare(&self->pair));
 	}
 	EXPECT_LT(0, swapped_kib(self->area));
-	leave_group();
+	swap_group_leave();
 }
 
 TEST_HARNESS_MAIN
