@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Memory whose changes cannot be seen: shared mappings of files on disks, shared hugetlb
- * memory and the like. Where the owner of a track asks for it, each walk finds all of
- * it; which of it has changed, who ships it knows by digests. Its entries are left alone.
+ * memory and the like. Where the owner of a track asks for it, a walk finds all of it;
+ * which of it has changed, who ships it knows by digests. Its entries are left alone.
  */
 #include <linux/fs.h>
 #include <linux/gfs2_ondisk.h>

@@ -441,7 +441,8 @@ int memsync_pass(struct memsync_peer *peer)
 	WRITE_ONCE(peer->dirtied, false);
 	frame_reset(peer->frame);
 
-	err = memsync_geometry_follow(peer) ?: ship_dirty(peer, compare) ?: send_barrier(peer, id, time);
+	err = memsync_geometry_follow(peer) ?: ship_dirty(peer, compare) ?:
+	      send_barrier(peer, id, time);
 	shrink(peer->pool);
 	if (err)
 		return err;

@@ -301,7 +301,6 @@ static int open_connection(struct memsync_peer *peer)
 static ktime_t next_pass(const struct memsync_peer *peer)
 {
 	ktime_t pause = ns_to_ktime((u64)READ_ONCE(peer->region->interval_us) * NSEC_PER_USEC);
-
 	ktime_t next = ktime_add(peer->pass_start, pause);
 
 	return READ_ONCE(peer->dirtied) ? next : max(next, peer->compare_next);
@@ -352,6 +351,7 @@ static int idle(struct memsync_peer *peer, ktime_t wait)
 static int serve(struct memsync_peer *peer)
 {
 	ktime_t wait;
+	bool asked;
 	int err;
 
 	for (;;) {
@@ -363,8 +363,10 @@ static int serve(struct memsync_peer *peer)
 		if (!pass_due(peer, &wait)) {
 			err = idle(peer, wait);
 		} else {
+			/* A comparison that is asked for meanwhile waits for a pass of its own. */
+			asked = READ_ONCE(peer->verify) == MEMSYNC_VERIFY_ASKED;
 			err = memsync_pass(peer);
-			if (!err && READ_ONCE(peer->verify) == MEMSYNC_VERIFY_ASKED)
+			if (!err && asked && READ_ONCE(peer->verify) == MEMSYNC_VERIFY_ASKED)
 				err = memsync_verify_send(peer);
 		}
 		if (err)

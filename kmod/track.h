@@ -198,10 +198,10 @@ static inline void memsync_harvest_begin(struct memsync_harvest *h, bool compare
  * @h: where the walk stands; call until it returns 0
  *
  * Every write made to the ranges before memsync_harvest_begin() (where memory is only
- * compared: that with @compare) is in what the calls up to the one that returns 0 found, together with all that was found
- * by earlier walks. A page may still be rewritten after it was found: then it
- * is dirty again and a later walk finds it. The content may be read once
- * the call has returned.
+ * compared: that with @compare) is in what the calls up to the one that returns 0
+ * found, together with all that was found by earlier walks. A page may still be
+ * rewritten after it was found: then it is dirty again and a later walk finds it. The
+ * content may be read once the call has returned.
  *
  * The pages of a piece that the caller failed to ship must be marked again
  * with memsync_track_mark() or memsync_track_mark_all().

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory whose changes nobody tells of: each pass reads all of it, and ships what is not
- * as it was.
+ * Memory whose changes nobody tells of: all of it is read, and what is not as it was is
+ * shipped.
  */
 #include <errno.h>
 #include <fcntl.h>
