@@ -370,7 +370,7 @@ static bool until(const char *name, unsigned long more)
 	unsigned long before = count(name);
 	unsigned int spins;
 
-	for (spins = 0; spins < sized(2000, 12000); spins++) {
+	for (spins = 0; spins < sized(6000, 36000); spins++) {
 		if (count(name) >= before + more)
 			return true;
 		usleep(10000);

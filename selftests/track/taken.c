@@ -4,9 +4,6 @@
  * the page: what was written to it with no fault is not to be lost, and what happens to
  * other blocks is no reason to ship this one.
  */
-#include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -15,7 +12,6 @@
 
 #define SIZE		(4 * MIB)
 #define OTHER		(4 * MIB)
-#define CHARGED		(32 * PAGE)
 #define MANY		20	/* more than memsync remembers */
 
 FIXTURE(taken) {
@@ -119,74 +115,6 @@ TEST_F(taken, elsewhere)
 		/* One is written, one is dropped, and a write fault may open two beside it. */
 		EXPECT_GE(4, after - before);
 	}
-}
-
-static bool is_swapped(const unsigned char *page)
-{
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	uint64_t entry = 0;
-
-	if (pread(fd, &entry, 8, (uintptr_t)page / PAGE * 8) != 8)
-		entry = 0;
-	close(fd);
-	return entry >> 62 & 1;
-}
-
-static atomic_bool protected;
-
-static void *make_writable(void *page)
-{
-	mprotect(page, PAGE, PROT_READ | PROT_WRITE);
-	atomic_store(&protected, true);
-	return NULL;
-}
-
-/* Written while mprotect() is under way, and by its end in swap? */
-static bool swap_meanwhile(unsigned char *page)
-{
-	pthread_t thread;
-	unsigned int i;
-	bool in_time;
-
-	atomic_store(&protected, false);
-	delay_put("end", 10000000);
-	if (pthread_create(&thread, NULL, make_writable, page))
-		return false;
-	usleep(500000);		/* its entry is writable by now, and it waits */
-	delay_put("end", 0);
-	page[10]++;
-	/* One that was used of late is spared at first. */
-	for (i = 0; i < 6 && !atomic_load(&protected); i++)
-		file_put(SWAP_GROUP "/memory.reclaim", "1M");
-	in_time = !atomic_load(&protected);
-	pthread_join(thread, NULL);
-	return in_time && is_swapped(page);
-}
-
-/* Its look comes too late for what reclaim has taken. */
-TEST_F(taken, reclaimed_before_the_look)
-{
-	const char *why = swap_group_enter("max");
-	unsigned int round, reached = 0;
-	unsigned char *page;
-
-	if (why) {
-		swap_group_leave();
-		SKIP(return, "%s", why);
-	}
-	/* Few, so that they are soon reclaimed. */
-	ASSERT_EQ(0, madvise(self->area, CHARGED, MADV_DONTNEED));
-	memory_fill_all(self->area, CHARGED, 3);
-	for (round = 0; round < 4; round++) {
-		page = self->area + (3 + 7 * round) * PAGE;
-		ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
-		ASSERT_OK(pair_sync_compare(&self->pair));
-		reached += swap_meanwhile(page);
-		EXPECT_OK(pair_sync_compare(&self->pair));
-	}
-	EXPECT_LT(0, reached);
-	delay_put("end", 0);
-	swap_group_leave();
 }
 
 TEST_HARNESS_MAIN
