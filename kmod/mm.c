@@ -134,7 +134,7 @@ bool memsync_mm_widening_in(struct memsync_mm *m, unsigned long start, unsigned 
 {
 	bool ret;
 
-	if (likely(!smp_load_acquire(&m->widening)))
+	if (likely(!smp_load_acquire(&m->widening)))	/* pairs with its lowering */
 		return false;
 	spin_lock(&m->active_lock);
 	ret = m->widening && m->widening_start < end && start < m->widening_end;
