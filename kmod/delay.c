@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Waiting where a test wants it; debug builds only. */
+/* Waiting where a test wants it; builds for tests only. */
 #include <linux/delay.h>
 #include <linux/module.h>
 #include "delay.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Points at which a debug build can be told to wait, so that what must not come
+ * Points at which a build for tests can be told to wait, so that what must not come
  * in between does: /sys/module/memsync/parameters/delay_NAME, microseconds.
  */
 #ifndef _MEMSYNC_DELAY_H
@@ -21,7 +21,7 @@ enum memsync_delay {
 	MEMSYNC_DELAYS
 };
 
-#ifdef MEMSYNC_DEBUG
+#ifdef MEMSYNC_CAN_WAIT
 void memsync_delay(enum memsync_delay point);
 #else
 static inline void memsync_delay(enum memsync_delay point)

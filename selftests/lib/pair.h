@@ -120,7 +120,9 @@ uint64_t random_next(uint64_t *state);
 long smaps_kib(pid_t pid, const void *start, const void *end, const char *key);
 /* Writes a string to a file, for sysfs and procfs. */
 int file_put(const char *path, const char *text);
-/* Makes a debug build wait at a point of kmod/delay.h, for microseconds. */
+/* Can the module be made to wait? The debug kernel's can, and one built for that. */
+bool delays_built(void);
+/* Makes it wait at a point of kmod/delay.h, for microseconds. */
 int delay_put(const char *point, unsigned int us);
 int pid_open_mem(pid_t pid);
 

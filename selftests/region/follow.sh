@@ -380,7 +380,7 @@ forked_meanwhile()
 {
 	local delay=/sys/module/memsync/parameters/delay_grow
 
-	[ -e $delay ] || skip "only a debug build can be made to wait"
+	[ -e $delay ] || skip "only a build for tests can be made to wait"
 	one_host
 	h1 memsyncctl listen
 	receive h1 a

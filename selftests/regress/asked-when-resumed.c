@@ -18,7 +18,7 @@ TEST(asked_when_resumed)
 	ASSERT_OK(pair_net(&ms));
 	ASSERT_OK(pair_start(&pair, ms, getpid(), area, MIB));
 	ASSERT_OK(pair_sync(&pair));
-	/* A debug build waits where it hurt. */
+	/* A build for tests waits where it hurt. */
 	if (!access(DELAY, F_OK))
 		ASSERT_EQ(0, file_put(DELAY, "50000"));
 	for (round = 0; round < rounds; round++) {

@@ -448,9 +448,13 @@ static void *read_always(void *area)
 	return NULL;
 }
 
-/* What is dropped is read again, from the file, before the dropping is over. */
+/*
+ * What is dropped is read again, from the file, before the dropping is over: by chance, or
+ * for sure where that can be made to take its time.
+ */
 TEST_F(files, dropped_while_read)
 {
+	bool delays = delays_built();
 	unsigned int round, i;
 	pthread_t reader;
 
@@ -460,7 +464,11 @@ TEST_F(files, dropped_while_read)
 		for (i = 0; i < 64; i++)
 			self->area[i * PAGE]++;
 		ASSERT_OK(pair_sync(&self->pair));
+		if (delays)
+			ASSERT_EQ(0, delay_put("end", 20000));
 		ASSERT_EQ(0, madvise(self->area, 64 * PAGE, MADV_DONTNEED));
+		if (delays)
+			ASSERT_EQ(0, delay_put("end", 0));
 		ASSERT_OK(pair_sync_compare(&self->pair));
 	}
 	atomic_store(&stopping, true);

@@ -171,7 +171,7 @@ TEST_F(hugetlb_race, migrations)
 		ASSERT_OK(threads_write(&self->pair, self->area, migrations));
 }
 
-/* Where a debug build can be made to wait: see kmod/delay.h. */
+/* Where a build for tests can be made to wait: see kmod/delay.h. */
 TEST_F(hugetlb_race, delayed)
 {
 	static const char * const points[] = {
@@ -179,8 +179,8 @@ TEST_F(hugetlb_race, delayed)
 	};
 	unsigned int i;
 
-	if (!on_debug_kernel())
-		SKIP(return, "only a debug build can be made to wait");
+	if (!delays_built())
+		SKIP(return, "only a build for tests can be made to wait");
 	for (i = 0; i < ARRAY_SIZE(points); i++) {
 		ASSERT_EQ(0, delay_put(points[i], 1500));
 		EXPECT_OK(threads_write(&self->pair, self->area, forks));
@@ -203,8 +203,8 @@ TEST_F(hugetlb_race, written_between_two_ranges)
 	struct pair pair;
 	unsigned int round;
 
-	if (!on_debug_kernel())
-		SKIP(return, "only a debug build can be made to wait");
+	if (!delays_built())
+		SKIP(return, "only a build for tests can be made to wait");
 	/* Of another region, the page would be kept open to it. */
 	pair_stop(&self->pair);
 	ASSERT_OK(pair_start_ranges(&pair, self->ms, "two", getpid(), ranges, 2));

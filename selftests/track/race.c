@@ -234,7 +234,7 @@ TEST_F(race, dropped_memory)
 	ASSERT_OK(race_rounds(&self->race, drops, 1, sized(12, 5)));
 }
 
-/* Where a debug build can be made to wait: see kmod/delay.h. */
+/* Where a build for tests can be made to wait: see kmod/delay.h. */
 static const char * const points[] = {
 	"entry", "exit", "start", "end", "taken", "protected", "found", NULL
 };
@@ -256,8 +256,8 @@ TEST_F(race, delayed)
 {
 	unsigned int i;
 
-	if (!on_debug_kernel())
-		SKIP(return, "only a debug build can be made to wait");
+	if (!delays_built())
+		SKIP(return, "only a build for tests can be made to wait");
 	for (i = 0; points[i]; i++)
 		ASSERT_OK(rounds_delayed(&self->race, points[i]));
 }

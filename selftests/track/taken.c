@@ -4,6 +4,10 @@
  * the page: what was written to it with no fault is not to be lost, and what happens to
  * other blocks is no reason to ship this one.
  */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -24,8 +28,8 @@ FIXTURE(taken) {
 
 FIXTURE_SETUP(taken)
 {
-	if (!on_debug_kernel())
-		SKIP(return, "only a debug build can be made to wait");
+	if (!delays_built())
+		SKIP(return, "only a build for tests can be made to wait");
 	ASSERT_OK(swap_on(false, self->device, sizeof(self->device)));
 	self->area = memory_new(SIZE);
 	self->other = memory_new(OTHER);
@@ -115,6 +119,86 @@ TEST_F(taken, elsewhere)
 		/* One is written, one is dropped, and a write fault may open two beside it. */
 		EXPECT_GE(4, after - before);
 	}
+}
+
+/* Bytes of the group that are in swap, or -1. */
+static long group_swapped(void)
+{
+	FILE *f = fopen(SWAP_GROUP "/memory.swap.current", "r");
+	long bytes;
+
+	if (!f || fscanf(f, "%ld", &bytes) != 1)
+		bytes = -1;
+	if (f)
+		fclose(f);
+	return bytes;
+}
+
+static void stay_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static atomic_bool writable;
+
+static void *make_writable(void *page)
+{
+	stay_on(1);
+	mprotect(page, PAGE, PROT_READ | PROT_WRITE);
+	atomic_store(&writable, true);
+	return NULL;
+}
+
+/* Written while mprotect() is under way, and by its end in swap? */
+static bool swap_meanwhile(unsigned char *page)
+{
+	long before = group_swapped();
+	pthread_t thread;
+	bool reached;
+
+	atomic_store(&writable, false);
+	delay_put("end", sized(3, 15) * 1000000);
+	if (pthread_create(&thread, NULL, make_writable, page))
+		return false;
+	usleep(300000);		/* its entry is writable by now, and it waits */
+	delay_put("end", 0);
+	page[10]++;
+	/* Unlike memory.reclaim, it does not wait for the other CPU. */
+	file_put(SWAP_GROUP "/memory.high", "0");
+	reached = before >= 0 && group_swapped() > before && !atomic_load(&writable);
+	file_put(SWAP_GROUP "/memory.high", "max");
+	pthread_join(thread, NULL);
+	return reached;
+}
+
+/* The look that mprotect() leaves comes too late for what reclaim has taken. */
+TEST_F(taken, swapped_out_meanwhile)
+{
+	const char *why = swap_group_enter("max");
+	unsigned int round, reached = 0;
+	unsigned char *page;
+
+	if (why) {
+		swap_group_leave();
+		SKIP(return, "%s", why);
+	}
+	stay_on(0);
+	for (round = 0; round < 6 && reached < 2; round++) {
+		page = self->area + (3 + 7 * round) * PAGE;
+		ASSERT_EQ(0, madvise(page, PAGE, MADV_DONTNEED));
+		memory_fill_all(page, PAGE, 3 + round);		/* charged to the group */
+		ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
+		ASSERT_OK(pair_sync_compare(&self->pair));
+		reached += swap_meanwhile(page);
+		EXPECT_OK(pair_sync_compare(&self->pair));
+		ASSERT_EQ(0, madvise(page, PAGE, MADV_DONTNEED));	/* nor in swap */
+	}
+	EXPECT_EQ(2, reached);
+	swap_group_leave();
 }
 
 TEST_HARNESS_MAIN
