@@ -13,9 +13,9 @@ int disk_file(void)
 		"mkfs.ext4 -q -E lazy_itable_init=1 -O ^has_journal /mnt/disk && "
 		"mkdir /mnt/fs && modprobe -q loop; loop=$(losetup -f --show /mnt/disk) && "
 		"mount $loop /mnt/fs && losetup -d $loop && "
-		"head -c 1M /dev/urandom >/mnt/fs/file && sync -f /mnt/fs";
+		"head -c 1M /dev/urandom >" DISK_PATH " && sync -f /mnt/fs";
 
 	if (unshare(CLONE_NEWNS) || system(script))
 		return -1;
-	return open("/mnt/fs/file", O_RDONLY | O_DIRECT | O_CLOEXEC);
+	return open(DISK_PATH, O_RDONLY | O_DIRECT | O_CLOEXEC);
 }

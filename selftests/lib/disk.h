@@ -2,6 +2,8 @@
 #ifndef _SELFTESTS_DISK_H
 #define _SELFTESTS_DISK_H
 
+#define DISK_PATH	"/mnt/fs/file"
+
 /*
  * A mebibyte of random bytes on ext4, in a mount namespace of our own, open for
  * direct I/O: a descriptor, or -1.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The ways in which memory changes. */
-#include <fcntl.h>
+/* The ways in which a process changes its memory. */
+#include <linux/mempolicy.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,12 +15,9 @@
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE	23
 #endif
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE		25
-#endif
 
 /* Mostly few pages, now and then up to 4 MiB. */
-static struct run some_of(struct worker *w, unsigned char *start, size_t size)
+struct run some_of(struct worker *w, unsigned char *start, size_t size)
 {
 	size_t pages = size / PAGE;
 	size_t first = below(w, pages);
@@ -31,18 +28,18 @@ static struct run some_of(struct worker *w, unsigned char *start, size_t size)
 	return (struct run){ start + first * PAGE, nr * PAGE };
 }
 
-static struct run common_run(struct worker *w)
+struct run common_run(struct worker *w)
 {
 	return some_of(w, w->t->area, w->t->common);
 }
 
-static struct run own_run(struct worker *w)
+struct run own_run(struct worker *w)
 {
 	return some_of(w, w->own, w->own_size);
 }
 
 /* Where this worker may write: everybody's, or its own. */
-static struct run any_run(struct worker *w)
+struct run any_run(struct worker *w)
 {
 	return below(w, 2) ? common_run(w) : own_run(w);
 }
@@ -107,130 +104,6 @@ static void read_run(struct worker *w)
 
 	for (i = 0; i < r.size; i += PAGE)
 		sum += r.start[i];
-}
-
-/* ---- a shared object ---- */
-
-/* At either place where it is mapped; nobody knows which of them has fresh entries. */
-static struct run shared_run(struct worker *w)
-{
-	struct torture *t = w->t;
-
-	return below(w, 2) ? some_of(w, t->shared, t->shared_size) :
-			     some_of(w, t->alias, t->shared_size - PAGE);
-}
-
-static void write_shared(struct worker *w)
-{
-	unsigned int i;
-
-	for (i = 0; i < 8; i++) {
-		struct run r = shared_run(w);
-
-		r.start[below(w, r.size)]++;
-	}
-}
-
-static void read_shared(struct worker *w)
-{
-	struct run r = shared_run(w);
-	volatile unsigned char sum = 0;
-	size_t i;
-
-	for (i = 0; i < r.size; i += PAGE)
-		sum += r.start[i];
-}
-
-static void write_object(struct worker *w)
-{
-	struct run r = shared_run(w);
-	char text[PAGE + 100];
-	size_t at = below(w, w->t->shared_size - sizeof(text));
-
-	memset(text, below(w, 256), sizeof(text));
-	if (pwrite(w->t->object, text, sizeof(text), at) < 0)
-		w->last = "a failed write";
-	if (pread(w->t->file, r.start, PAGE, 0) < 0)
-		w->last = "a failed read";
-}
-
-static void drop_shared(struct worker *w)
-{
-	static const int advice[] = {
-		MADV_DONTNEED, MADV_PAGEOUT, MADV_REMOVE, MADV_COLD, MADV_COLLAPSE,
-	};
-	struct run r = shared_run(w);
-
-	madvise(r.start, r.size, advice[below(w, sizeof(advice) / sizeof(*advice))]);
-}
-
-static void punch(struct worker *w)
-{
-	size_t at = below(w, w->t->shared_size), length = 1 + below(w, 64 * PAGE);
-
-	if (fallocate(w->t->object, FALLOC_FL_KEEP_SIZE | (below(w, 4) ? FALLOC_FL_PUNCH_HOLE : 0),
-		      at, length))
-		w->last = "a failed fallocate";
-}
-
-/* Away in one mapping, with what may be written there. */
-static void remap_alias(struct worker *w)
-{
-	struct run r = some_of(w, w->t->alias, w->t->shared_size - PAGE);
-
-	mmap(r.start, r.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, w->t->object,
-	     PAGE + (r.start - w->t->alias));
-	r.start[below(w, r.size)]++;
-}
-
-/* ---- by the kernel ---- */
-
-static void read_file(struct worker *w)
-{
-	struct run r = any_run(w);
-
-	if (pread(w->t->file, r.start, r.size < MIB ? r.size : MIB, below(w, 64) * PAGE + 13) < 0)
-		return;
-}
-
-static void read_pipe(struct worker *w)
-{
-	struct run r = any_run(w);
-	char text[600];
-	int pipes[2];
-
-	if (pipe(pipes))
-		return;
-	memset(text, below(w, 256), sizeof(text));
-	if (write(pipes[1], text, sizeof(text)) == sizeof(text) &&
-	    read(pipes[0], r.start + PAGE - 300, r.size > PAGE ? 600 : 300) < 0)
-		w->last = "a failed read";
-	close(pipes[0]);
-	close(pipes[1]);
-}
-
-static void write_remotely(struct worker *w)
-{
-	struct run r = any_run(w);
-	char text[200];
-	struct iovec from = { text, sizeof(text) };
-	struct iovec to = { r.start + below(w, PAGE - sizeof(text)), sizeof(text) };
-
-	memset(text, below(w, 256), sizeof(text));
-	process_vm_writev(getpid(), &from, 1, &to, 1, 0);
-}
-
-static void write_proc_mem(struct worker *w)
-{
-	struct run r = any_run(w);
-	int fd = pid_open_mem(getpid());
-	uint64_t n = random_next(&w->seed);
-
-	if (fd < 0)
-		return;
-	if (pwrite(fd, &n, sizeof(n), (uintptr_t)r.start + below(w, PAGE / 8) * 8) < 0)
-		w->last = "a failed pwrite";
-	close(fd);
 }
 
 /* ---- advice ---- */
@@ -384,6 +257,7 @@ static void child(struct worker *w)
 	for (i = 0; i < 32; i++) {
 		w->t->area[below(w, w->t->common)] ^= 1;
 		w->t->alias[below(w, w->t->shared_size - PAGE)]++;
+		w->t->mapped[below(w, DISK_SIZE)]++;
 	}
 	_exit(0);
 }
@@ -428,6 +302,21 @@ static void compact(struct worker *w)
 	file_put("/proc/sys/vm/compact_memory", "1");
 }
 
+/* Between the nodes, where there are two. */
+static void migrate(struct worker *w)
+{
+	struct run r = any_run(w);
+	void *pages[16];
+	int nodes[16], status[16];
+	unsigned int nr;
+
+	for (nr = 0; nr < ARRAY_SIZE(pages) && nr * PAGE < r.size; nr++) {
+		pages[nr] = r.start + nr * PAGE;
+		nodes[nr] = below(w, 2);
+	}
+	syscall(SYS_move_pages, 0, nr, pages, nodes, status, MPOL_MF_MOVE);
+}
+
 #define ACTION(weight, fn)	{ #fn, fn, weight }
 
 static const struct {
@@ -447,8 +336,16 @@ static const struct {
 	ACTION(20, drop_shared),
 	ACTION(8, punch),
 	ACTION(8, remap_alias),
+	ACTION(60, write_mapped),
+	ACTION(20, write_copied),
+	ACTION(20, write_disk),
+	ACTION(20, drop_mapped),
+	ACTION(8, punch_disk),
 	ACTION(40, read_file),
 	ACTION(30, read_pipe),
+	ACTION(30, read_direct),
+	ACTION(10, pin),
+	ACTION(30, read_pinned),
 	ACTION(30, write_remotely),
 	ACTION(30, write_proc_mem),
 	ACTION(20, drop),
@@ -469,6 +366,7 @@ static const struct {
 	ACTION(2, reclaim),
 	ACTION(3, forget_soft_dirty),
 	ACTION(1, compact),
+	ACTION(8, migrate),
 };
 
 void act(struct worker *w)

@@ -8,6 +8,7 @@
  *
  * What each thread does follows from the seed; how they interleave does not.
  */
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "disk.h"
 #include "torture.h"
 
 static time_t now(void)
@@ -117,6 +119,23 @@ static int share(struct torture *t)
 	       t->shared;
 }
 
+/* Before it, a file on a disk: shared, and as a private copy. */
+static int map_disk(struct torture *t)
+{
+	int flags = PROT_READ | PROT_WRITE, fd = disk_file();
+
+	close(fd);
+	t->disk = open(DISK_PATH, O_RDWR | O_CLOEXEC);
+	t->direct = open(DISK_PATH, O_RDWR | O_DIRECT | O_CLOEXEC);
+	t->copied = t->shared - DISK_SIZE;
+	t->mapped = t->copied - DISK_SIZE;
+	return fd < 0 || t->disk < 0 || t->direct < 0 ||
+	       mmap(t->mapped, DISK_SIZE, flags, MAP_SHARED | MAP_FIXED, t->disk, 0) !=
+	       t->mapped ||
+	       mmap(t->copied, DISK_SIZE, flags, MAP_PRIVATE | MAP_FIXED, t->disk, 0) !=
+	       t->copied;
+}
+
 static void set_up(struct torture *t, uint64_t seed)
 {
 	unsigned int i;
@@ -128,7 +147,7 @@ static void set_up(struct torture *t, uint64_t seed)
 	if (!t->area)
 		exit(2);
 	memory_fill(t->area, t->size / 4 * 3, seed);
-	if (share(t))
+	if (share(t) || map_disk(t))
 		exit(2);
 	t->file = memfd_create("content", 0);
 	if (t->file < 0 || write(t->file, t->area, 2 * MIB) != 2 * MIB)
@@ -143,11 +162,12 @@ static void set_up(struct torture *t, uint64_t seed)
 
 		w->t = t;
 		w->seed = seed * WORKERS + i;
-		w->own_size = (t->size - t->common - t->shared_size) / WORKERS;
+		w->own_size = (t->mapped - t->area - t->common) / WORKERS;
 		w->own = t->area + t->common + i * w->own_size;
 		w->scratch = memory_new_sparse(w->own_size);
 		w->last = "none";
-		if (!w->scratch || pthread_create(&w->thread, NULL, work, w))
+		if (!w->scratch || ring_open(&w->ring) ||
+		    pthread_create(&w->thread, NULL, work, w))
 			exit(2);
 	}
 }
@@ -170,7 +190,7 @@ static const char *one_round(struct torture *t, struct pair *pair, uint64_t *see
 static const char *again(struct torture *t, struct pair *pair, struct memsync *ms)
 {
 	pair_stop(pair);
-	return pair_start(pair, ms, getpid(), t->area, t->size);
+	return pair_start_compared(pair, ms, getpid(), t->area, t->size);
 }
 
 static const char *torment(struct torture *t, uint64_t seed, time_t seconds)
@@ -183,7 +203,7 @@ static const char *torment(struct torture *t, uint64_t seed, time_t seconds)
 
 	why = pair_net(&ms);
 	if (!why)
-		why = pair_start(&pair, ms, getpid(), t->area, t->size);
+		why = pair_start_compared(&pair, ms, getpid(), t->area, t->size);
 	while (!why && now() < begin + seconds) {
 		why = one_round(t, &pair, &seed);
 		rounds++;

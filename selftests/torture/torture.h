@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What torture.c and actions.c share. */
+/* What torture.c and the actions share. */
 #ifndef _TORTURE_H
 #define _TORTURE_H
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 
 #include "pair.h"
+#include "ring.h"
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE		25
+#endif
 
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 
 #define WORKERS	4
 #define FREED	8
+#define DISK_SIZE	MIB	/* bytes of the file on a disk, see lib/disk.h */
 
 struct torture;
 
@@ -30,6 +37,8 @@ struct run {
  * @scratch: memory of the same size that belongs to no region
  * @freed: lazily, so that the kernel may take the content at any time
  * @nr_freed: entries in @freed
+ * @ring: to have the kernel read into @pinned
+ * @pinned: what was registered with @ring, and may be mapped elsewhere or not at all by now
  * @done: actions so far
  * @last: name of the last one that was begun
  */
@@ -42,6 +51,8 @@ struct worker {
 	unsigned char *scratch;
 	struct run freed[FREED];
 	unsigned int nr_freed;
+	struct ring ring;
+	struct run pinned;
 	unsigned long done;
 	const char *last;
 };
@@ -49,13 +60,17 @@ struct worker {
 /**
  * struct torture - the memory, and who changes it
  * @area: all of the region: first what everybody writes to, then each worker's own, then
- *	a shared object
+ *	a file on a disk, twice, then a shared object
  * @size: bytes of it
  * @common: bytes that everybody writes to
  * @object: the file of the shared object
  * @shared: where it is in @area
  * @alias: another mapping of it, without its first page
  * @shared_size: bytes of the object
+ * @disk: a file on a disk
+ * @direct: the same, for direct I/O
+ * @mapped: where it is mapped in @area
+ * @copied: where it is mapped privately
  * @file: a file of random bytes to read from
  * @holes: held where something is unmapped for a moment, and where something new is
  *	mapped wherever there is room
@@ -70,6 +85,10 @@ struct torture {
 	unsigned char *shared;
 	unsigned char *alias;
 	size_t shared_size;
+	int disk;
+	int direct;
+	unsigned char *mapped;
+	unsigned char *copied;
 	int file;
 	pthread_mutex_t holes;
 	pthread_barrier_t gate;
@@ -81,6 +100,35 @@ struct torture {
 void act(struct worker *w);
 /* To be called before a comparison: from here on memory changes by nobody's will but ours. */
 void settle(struct worker *w);
+
+/* Mostly few pages, now and then up to 4 MiB. */
+struct run some_of(struct worker *w, unsigned char *start, size_t size);
+/* Where this worker may write: everybody's, or its own. */
+struct run any_run(struct worker *w);
+
+/* kernel.c */
+void read_file(struct worker *w);
+void read_pipe(struct worker *w);
+void read_direct(struct worker *w);
+void pin(struct worker *w);
+void read_pinned(struct worker *w);
+void write_remotely(struct worker *w);
+void write_proc_mem(struct worker *w);
+
+/* object.c */
+void write_shared(struct worker *w);
+void read_shared(struct worker *w);
+void write_object(struct worker *w);
+void drop_shared(struct worker *w);
+void punch(struct worker *w);
+void remap_alias(struct worker *w);
+
+/* disk.c */
+void write_mapped(struct worker *w);
+void write_copied(struct worker *w);
+void write_disk(struct worker *w);
+void drop_mapped(struct worker *w);
+void punch_disk(struct worker *w);
 
 /* Below @limit. */
 static inline size_t below(struct worker *w, size_t limit)
