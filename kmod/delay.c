@@ -11,6 +11,8 @@ static unsigned int delays[MEMSYNC_DELAYS];	/* us */
 module_param_named(delay_entry, delays[MEMSYNC_DELAY_ENTRY], uint, 0600);
 module_param_named(delay_exit, delays[MEMSYNC_DELAY_EXIT], uint, 0600);
 module_param_named(delay_start, delays[MEMSYNC_DELAY_START], uint, 0600);
+module_param_named(delay_started, delays[MEMSYNC_DELAY_STARTED], uint, 0600);
+module_param_named(delay_changed, delays[MEMSYNC_DELAY_CHANGED], uint, 0600);
 module_param_named(delay_end, delays[MEMSYNC_DELAY_END], uint, 0600);
 module_param_named(delay_taken, delays[MEMSYNC_DELAY_TAKEN], uint, 0600);
 module_param_named(delay_part, delays[MEMSYNC_DELAY_PART], uint, 0600);

@@ -10,6 +10,8 @@ enum memsync_delay {
 	MEMSYNC_DELAY_ENTRY,		/* fault: hinted at, not handled yet */
 	MEMSYNC_DELAY_EXIT,		/* fault: handled, not hinted at again */
 	MEMSYNC_DELAY_START,		/* notifier: begun, nothing promoted yet */
+	MEMSYNC_DELAY_STARTED,		/* notifier: promoted, the change is yet to come */
+	MEMSYNC_DELAY_CHANGED,		/* notifier: about to end, nothing promoted yet */
 	MEMSYNC_DELAY_END,		/* notifier: promoted, what is gone not marked yet */
 	MEMSYNC_DELAY_TAKEN,		/* harvest: hints taken, nothing looked at yet */
 	MEMSYNC_DELAY_PART,		/* harvest: one part of a block looked at, not the next */

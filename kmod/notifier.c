@@ -74,6 +74,7 @@ static int invalidate_start(struct mmu_notifier *mn, const struct mmu_notifier_r
 		memsync_track_promote(track, range->start, range->end);
 	spare(m, range);
 	rcu_read_unlock();
+	memsync_delay(MEMSYNC_DELAY_STARTED);
 	return 0;
 }
 
@@ -164,6 +165,7 @@ static void invalidate_end(struct mmu_notifier *mn, const struct mmu_notifier_ra
 	struct memsync_mm *m = container_of(mn, struct memsync_mm, notifier);
 	struct memsync_track *track;
 
+	memsync_delay(MEMSYNC_DELAY_CHANGED);
 	rcu_read_lock();
 	mark_widened(m, range);
 	/* What a fault made writable since the start may be read-only again by now. */

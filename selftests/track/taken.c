@@ -5,12 +5,12 @@
  * other blocks is no reason to ship this one.
  */
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "cpu.h"
 #include "swap.h"
 #include "test.h"
 
@@ -121,6 +121,39 @@ TEST_F(taken, elsewhere)
 	}
 }
 
+static void *page_out(void *page)
+{
+	stay_on(1);
+	delay_put("changed", sized(1500, 5000) * 1000);
+	madvise(page, PAGE, MADV_PAGEOUT);
+	return NULL;
+}
+
+/* A pass sees the entry that reclaim has left, before reclaim has said that it is done. */
+TEST_F(taken, looked_at_meanwhile)
+{
+	unsigned char *page;
+	unsigned int round;
+	pthread_t thread;
+
+	stay_on(0);
+	for (round = 0; round < 4; round++) {
+		page = self->area + (3 + 7 * round) * PAGE;
+		ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
+		ASSERT_OK(pair_sync_compare(&self->pair));
+		ASSERT_EQ(0, memsync_pause(self->ms, self->pair.source));
+		ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ | PROT_WRITE));
+		page[10]++;		/* with no fault */
+		ASSERT_EQ(0, pthread_create(&thread, NULL, page_out, page));
+		usleep(300000);
+		delay_put("changed", 0);
+		ASSERT_EQ(0, memsync_resume(self->ms, self->pair.source));
+		EXPECT_OK(pair_sync(&self->pair));
+		pthread_join(thread, NULL);
+		EXPECT_OK(pair_sync_compare(&self->pair));
+	}
+}
+
 /* Bytes of the group that are in swap, or -1. */
 static long group_swapped(void)
 {
@@ -134,13 +167,14 @@ static long group_swapped(void)
 	return bytes;
 }
 
-static void stay_on(int cpu)
+/*
+ * All that can be: unlike memory.reclaim, it does not wait for the other CPU. Who is above
+ * the limit has to wait, too, wherever it allocates.
+ */
+static void group_reclaim(void)
 {
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
+	file_put(SWAP_GROUP "/memory.high", "0");
+	file_put(SWAP_GROUP "/memory.high", "max");
 }
 
 static atomic_bool writable;
@@ -157,22 +191,21 @@ static void *make_writable(void *page)
 static bool swap_meanwhile(unsigned char *page)
 {
 	long before = group_swapped();
+	bool in_time, swapped;
 	pthread_t thread;
-	bool reached;
 
 	atomic_store(&writable, false);
-	delay_put("end", sized(3, 15) * 1000000);
+	delay_put("end", sized(5, 20) * 1000000);
 	if (pthread_create(&thread, NULL, make_writable, page))
 		return false;
 	usleep(300000);		/* its entry is writable by now, and it waits */
 	delay_put("end", 0);
 	page[10]++;
-	/* Unlike memory.reclaim, it does not wait for the other CPU. */
-	file_put(SWAP_GROUP "/memory.high", "0");
-	reached = before >= 0 && group_swapped() > before && !atomic_load(&writable);
-	file_put(SWAP_GROUP "/memory.high", "max");
+	group_reclaim();
+	in_time = !atomic_load(&writable);
+	swapped = before >= 0 && group_swapped() > before;
 	pthread_join(thread, NULL);
-	return reached;
+	return in_time && swapped;
 }
 
 /* The look that mprotect() leaves comes too late for what reclaim has taken. */
@@ -198,6 +231,57 @@ TEST_F(taken, swapped_out_meanwhile)
 		ASSERT_EQ(0, madvise(page, PAGE, MADV_DONTNEED));	/* nor in swap */
 	}
 	EXPECT_EQ(2, reached);
+	swap_group_leave();
+}
+
+static void *reclaim_slowly(void *unused)
+{
+	stay_on(1);
+	delay_put("started", sized(2000, 6000) * 1000);
+	group_reclaim();
+	return NULL;
+}
+
+/* Made writable, and written, when reclaim had begun: what it began with told nothing. */
+static const char *write_meanwhile(unsigned char *page)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, reclaim_slowly, NULL))
+		return "no thread";
+	usleep(500000);
+	delay_put("started", 0);
+	mprotect(page, PAGE, PROT_READ | PROT_WRITE);
+	page[10]++;
+	pthread_join(thread, NULL);
+	return NULL;
+}
+
+TEST_F(taken, made_writable_meanwhile)
+{
+	const char *why = swap_group_enter("max");
+	unsigned char *page;
+	unsigned int round;
+
+	if (why) {
+		swap_group_leave();
+		SKIP(return, "%s", why);
+	}
+	stay_on(0);
+	for (round = 0; round < 4; round++) {
+		page = self->area + (3 + 7 * round) * PAGE;
+		ASSERT_EQ(0, madvise(page, PAGE, MADV_DONTNEED));
+		/* Nothing to merge with: that takes a lock which reclaim holds. */
+		ASSERT_EQ(0, madvise(page, PAGE, MADV_DONTDUMP));
+		memory_fill_all(page, PAGE, 3 + round);		/* charged to the group */
+		ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
+		ASSERT_OK(pair_sync_compare(&self->pair));
+		ASSERT_EQ(0, memsync_pause(self->ms, self->pair.source));
+		EXPECT_OK(write_meanwhile(page));
+		ASSERT_EQ(0, memsync_resume(self->ms, self->pair.source));
+		EXPECT_OK(pair_sync_compare(&self->pair));
+		ASSERT_EQ(0, madvise(page, PAGE, MADV_DONTNEED));
+	}
 	swap_group_leave();
 }
 
