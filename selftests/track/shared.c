@@ -173,7 +173,10 @@ TEST_F(shared, written_where_it_was_read)
 	}
 }
 
-/* By one who is gone when the harvest looks, and who may have read before. */
+/*
+ * By one who is gone when the harvest looks, for sure where that is told to wait, and who
+ * may have read before.
+ */
 TEST_F(shared, written_in_passing)
 {
 	unsigned int round;
@@ -181,11 +184,13 @@ TEST_F(shared, written_in_passing)
 	pid_t child;
 
 	for (round = 0; round < sized(12, 6); round++) {
+		if (round % 2)
+			ASSERT_EQ(0, memsync_pause(self->ms, self->pair.source));
 		child = fork();
 		if (!child) {
 			unsigned char *at = self->area + round * 21 * PAGE, sum = 0;
 
-			if (round % 2)
+			if (round & 2)
 				sum = at[0] + at[3 * PAGE];
 			at[PAGE] += sum + 1;
 			at[2 * PAGE]++;
@@ -196,6 +201,8 @@ TEST_F(shared, written_in_passing)
 			_exit(0);
 		}
 		ASSERT_EQ(child, waitpid(child, &status, 0));
+		if (round % 2)
+			ASSERT_EQ(0, memsync_resume(self->ms, self->pair.source));
 		ASSERT_OK(pair_sync_compare(&self->pair));
 	}
 }

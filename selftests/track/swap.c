@@ -10,6 +10,10 @@
 #include "swap.h"
 #include "test.h"
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25
+#endif
+
 #define SIZE	(12 * MIB)
 
 FIXTURE(swap) {
@@ -144,6 +148,45 @@ TEST_F(swap, under_a_limit)
 	}
 	EXPECT_LT(0, swapped_kib(self->area));
 	swap_group_leave();
+}
+
+#ifndef MADV_HWPOISON
+#define MADV_HWPOISON	100
+#endif
+
+static void nothing(int signal)
+{
+}
+
+/*
+ * Making a huge page brings back what is swapped out, maybe writable and with no fault of
+ * the process. It is given up when it comes upon a page, outside the region, that is lost.
+ */
+TEST_F(swap, swapped_in_for_nothing)
+{
+	unsigned char *page = self->area + 5 * PAGE;
+	unsigned int round;
+
+	if (access("/proc/sys/vm/memory_failure_early_kill", F_OK))
+		SKIP(return, "this kernel cannot be told that a page is broken");
+	signal(SIGBUS, nothing);
+	pair_stop(&self->pair);
+	ASSERT_OK(pair_start(&self->pair, self->ms, getpid(), self->area, MIB));
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	ASSERT_EQ(0, madvise(self->area, HUGE, MADV_NOHUGEPAGE));
+	self->area[MIB]++;		/* of a huge page only this one is to be lost */
+	ASSERT_EQ(0, madvise(self->area + MIB, PAGE, MADV_HWPOISON));
+	ASSERT_EQ(0, madvise(self->area, HUGE, MADV_HUGEPAGE));
+	for (round = 0; round < 3; round++) {
+		ASSERT_EQ(0, madvise(page, PAGE, MADV_PAGEOUT));
+		ASSERT_EQ(0, memsync_pause(self->ms, self->pair.source));
+		/* Where no page can be written the kernel does not begin. */
+		self->area[20 * PAGE]++;
+		EXPECT_NE(0, madvise(self->area, HUGE, MADV_COLLAPSE));
+		page[10]++;
+		ASSERT_EQ(0, memsync_resume(self->ms, self->pair.source));
+		ASSERT_OK(pair_sync_compare(&self->pair));
+	}
 }
 
 TEST_HARNESS_MAIN

@@ -237,8 +237,8 @@ TEST_F(taken, swapped_out_meanwhile)
 static void *reclaim_slowly(void *unused)
 {
 	stay_on(1);
-	delay_put("started", sized(2000, 6000) * 1000);
-	group_reclaim();
+	delay_put("started", sized(2000, 4000) * 1000);
+	file_put(SWAP_GROUP "/memory.reclaim", "64K");
 	return NULL;
 }
 
