@@ -624,6 +624,21 @@ int file_put(const char *path, const char *text)
 	return err;
 }
 
+int break_page(unsigned char *page, int how)
+{
+	unsigned int spins;
+	int err = -1;
+
+	for (spins = 0; spins < 2000 && err; spins++) {
+		err = madvise(page, PAGE, how);
+		if (err && errno != EBUSY && errno != EAGAIN && errno != EIO)
+			break;
+		if (err)
+			usleep(1000);
+	}
+	return err;
+}
+
 #define DELAY_POINT "/sys/module/memsync/parameters/delay_"
 
 bool delays_built(void)

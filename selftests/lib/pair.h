@@ -120,6 +120,11 @@ uint64_t random_next(uint64_t *state);
 long smaps_kib(pid_t pid, const void *start, const void *end, const char *key);
 /* Writes a string to a file, for sysfs and procfs. */
 int file_put(const char *path, const char *text);
+/*
+ * Tells the kernel that a page is broken. @how is advice to madvise(), which is asked again
+ * while a pass may have the page in its hands. 0, or -1 with errno.
+ */
+int break_page(unsigned char *page, int how);
 /* Can the module be made to wait? The debug kernel's can, and one built for that. */
 bool delays_built(void);
 /* Makes it wait at a point of kmod/delay.h, for microseconds. */

@@ -110,6 +110,7 @@ FIXTURE_SETUP(files)
 
 FIXTURE_TEARDOWN(files)
 {
+	delay_put("end", 0);
 	pair_stop(&self->pair);
 	memsync_close(self->ms);
 	munmap(self->area, SIZE);

@@ -30,6 +30,8 @@ FIXTURE_SETUP(forced)
 
 FIXTURE_TEARDOWN(forced)
 {
+	delay_put("entry", 0);
+	delay_put("exit", 0);
 	pair_stop(&self->pair);
 	memsync_close(self->ms);
 	munmap(self->area, SIZE);

@@ -75,22 +75,6 @@ static bool touch(unsigned char *at, bool write)
 	return bad;
 }
 
-/* A pass may have the page in its hands. */
-static int break_page(unsigned char *page, int how)
-{
-	unsigned int spins;
-	int err = -1;
-
-	for (spins = 0; spins < 2000 && err; spins++) {
-		err = madvise(page, PAGE, how);
-		if (err && errno != EBUSY && errno != EAGAIN && errno != EIO)
-			break;
-		if (err)
-			usleep(1000);
-	}
-	return err;
-}
-
 FIXTURE_SETUP(poison)
 {
 	struct sigaction catch = { .sa_handler = on_bus };

@@ -175,7 +175,7 @@ TEST_F(swap, swapped_in_for_nothing)
 	ASSERT_OK(pair_sync_compare(&self->pair));
 	ASSERT_EQ(0, madvise(self->area, HUGE, MADV_NOHUGEPAGE));
 	self->area[MIB]++;		/* of a huge page only this one is to be lost */
-	ASSERT_EQ(0, madvise(self->area + MIB, PAGE, MADV_HWPOISON));
+	ASSERT_EQ(0, break_page(self->area + MIB, MADV_HWPOISON));
 	ASSERT_EQ(0, madvise(self->area, HUGE, MADV_HUGEPAGE));
 	for (round = 0; round < 3; round++) {
 		ASSERT_EQ(0, madvise(page, PAGE, MADV_PAGEOUT));

@@ -43,6 +43,9 @@ FIXTURE_SETUP(taken)
 FIXTURE_TEARDOWN(taken)
 {
 	delay_put("taken", 0);
+	delay_put("started", 0);
+	delay_put("changed", 0);
+	delay_put("end", 0);
 	pair_stop(&self->pair);
 	memsync_close(self->ms);
 	swap_off(self->device);
