@@ -142,7 +142,20 @@ version()
 	fi
 )
 
-# unpack DIR PACKAGE=VERSION…: download packages and unpack them below DIR
+# at PACKAGE VERSION: for unpack, that version, or what apt would install where the archive
+# has moved on: signed kernels follow days after the tools that they are built with
+at()
+(
+	lock apt
+	if apt-cache "${apt_with[@]}" madison "$1" |
+		awk -F ' *[|] *' -v version="$2" '$2 == version { found = 1 } END { exit !found }'; then
+		echo "$1=$2"
+	else
+		echo "$1"
+	fi
+)
+
+# unpack DIR PACKAGE[=VERSION]…: download packages and unpack them below DIR
 unpack()
 (
 	dir=$1
