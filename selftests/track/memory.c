@@ -26,6 +26,10 @@
 #define MADV_GUARD_REMOVE	103
 #endif
 
+#ifndef MAP_DROPPABLE
+#define MAP_DROPPABLE	0x08
+#endif
+
 FIXTURE(memory) {
 	struct memsync *ms;
 	struct pair pair;
@@ -177,6 +181,27 @@ TEST_F(memory, free)
 	ASSERT_OK(pair_sync_compare(&self->pair));
 	memory_fill(self->area, self->size, 7);
 	ASSERT_OK(pair_sync_compare(&self->pair));
+}
+
+/* Reclaim takes it at any time, however recently it was written. */
+TEST_F(memory, droppable)
+{
+	unsigned char *start = self->area + 2 * MIB;
+	unsigned int round, dropped = 0;
+
+	if (mmap(start, 4 * MIB, PROT_READ | PROT_WRITE, MAP_DROPPABLE | MAP_ANONYMOUS | MAP_FIXED,
+		 -1, 0) == MAP_FAILED)
+		SKIP(return, "this kernel has no memory that may be dropped");
+	for (round = 0; round < 3; round++) {
+		memory_fill(start, 4 * MIB, 20 + round);
+		if (round != 1)		/* else it is dropped before anybody has looked */
+			ASSERT_OK(pair_sync_compare(&self->pair));
+		start[3 * PAGE + round]++;
+		ASSERT_EQ(0, madvise(start, 4 * MIB, MADV_PAGEOUT));
+		ASSERT_OK(pair_sync_compare(&self->pair));
+		dropped += !start[3 * PAGE + round];
+	}
+	EXPECT_LT(0, dropped);
 }
 
 /* A hole reads as zeros, and what is mapped there later is followed again. */

@@ -106,6 +106,7 @@ FIXTURE_SETUP(shared)
 
 FIXTURE_TEARDOWN(shared)
 {
+	delay_put("protected", 0);
 	pair_stop(&self->pair);
 	memsync_close(self->ms);
 	munmap(self->other, SIZE - SHIFT);
@@ -504,6 +505,45 @@ TEST_F(shared, seen_by_several)
 	ASSERT_OK(pair_sync_compare(&self->pair));
 }
 
+/*
+ * Two regions look at the same page at the same time: the first to protect it leaves nothing
+ * for the second to find.
+ */
+TEST_F(shared, found_by_another)
+{
+	struct memsync_range range = {
+		.start = (uintptr_t)self->area,
+		.end = (uintptr_t)self->area + SIZE,
+	};
+	struct pair another;
+	volatile unsigned char *page;
+	unsigned int round;
+	pid_t child;
+
+	if (!delays_built())
+		SKIP(return, "only a build for tests can be made to wait");
+	child = fork_idle();
+	ASSERT_OK(pair_start_ranges(&another, self->ms, "another", child, &range, 1));
+	for (round = 0; round < 3; round++) {
+		page = self->area + round * 35 * PAGE;
+		ASSERT_EQ(0, madvise(self->area, SIZE, MADV_DONTNEED));
+		ASSERT_OK(pair_sync(&self->pair));
+		ASSERT_OK(pair_sync(&another));
+		ASSERT_EQ(0, memsync_pause(self->ms, another.source));
+		delay_put("protected", sized(2000, 5000) * 1000);
+		page[10] = page[9] + round + 1;		/* read: that makes it writable */
+		usleep(300000);		/* our pass has taken the hints by now, and waits */
+		delay_put("protected", 0);
+		EXPECT_EQ(0, memsync_resume(self->ms, another.source));
+		EXPECT_OK(pair_sync(&another));
+		EXPECT_OK(pair_sync_compare(&self->pair));
+		EXPECT_OK(pair_sync_compare(&another));
+	}
+	pair_stop(&another);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
 /* No more than what was written is shipped. */
 TEST_F(shared, clean_stays_out)
 {
@@ -569,6 +609,74 @@ TEST_F(shared, collapsed)
 		self->other[3 * MIB + round * 77 * PAGE]++;
 		ASSERT_OK(pair_sync_compare(&self->pair));
 	}
+}
+
+#define KHUGEPAGED	"/sys/kernel/mm/transparent_hugepage/khugepaged/"
+
+static bool is_mapped(const void *page)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry = 0;
+
+	if (pread(fd, &entry, sizeof(entry), (uintptr_t)page / PAGE * sizeof(entry)) !=
+	    sizeof(entry))
+		entry = 0;
+	close(fd);
+	return entry >> 63;
+}
+
+/*
+ * Half of a huge page is mapped, by entries, of which a read makes some writable. Then all of
+ * it is, and khugepaged takes the entries away. Returns the exit status.
+ */
+static int write_and_be_collapsed(int fd, int ask, int answer)
+{
+	unsigned char *at = memory_new(HUGE);
+	unsigned int tries = sized(3000, 12000);
+	char byte = 0;
+
+	if (mmap(at, HUGE / 2, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+		return 1;
+	byte += *(volatile unsigned char *)at;	/* there is a page table */
+	if (write(answer, &byte, 1) != 1 || read(ask, &byte, 1) != 1)
+		return 2;
+	byte += *(volatile unsigned char *)(at + 64 * PAGE);
+	at[65 * PAGE + 10] ^= 0x55;		/* with no fault */
+	if (mmap(at + HUGE / 2, HUGE / 2, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+		 HUGE / 2) == MAP_FAILED || madvise(at, HUGE, MADV_HUGEPAGE))
+		return 3;
+	while (is_mapped(at + 65 * PAGE) && --tries)
+		usleep(10000);
+	return tries ? 0 : 4;
+}
+
+/* Nothing marks a page that was written by an entry which khugepaged takes away. */
+TEST_F(shared, collapsed_elsewhere)
+{
+	int ask[2], answer[2], status;
+	pid_t child;
+	char byte;
+
+	if (!variant->huge)
+		SKIP(return, "it has no huge pages");
+	ASSERT_EQ(0, pipe(ask) | pipe(answer));
+	ASSERT_EQ(0, file_put(KHUGEPAGED "scan_sleep_millisecs", "20"));
+	child = fork();
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		munmap(self->other, SIZE - SHIFT);
+		munmap(self->area, SIZE);
+		_exit(write_and_be_collapsed(self->fd, ask[0], answer[1]));
+	}
+	EXPECT_EQ(1, read(answer[0], &byte, 1));
+	EXPECT_OK(pair_sync_compare(&self->pair));
+	EXPECT_EQ(0, memsync_pause(self->ms, self->pair.source));
+	EXPECT_EQ(1, write(ask[1], "", 1));
+	EXPECT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, file_put(KHUGEPAGED "scan_sleep_millisecs", "10000"));
+	EXPECT_EQ(0, memsync_resume(self->ms, self->pair.source));
+	EXPECT_OK(pair_sync_compare(&self->pair));
 }
 
 TEST_F(shared, swapped_out)
