@@ -279,19 +279,29 @@ static int begin_walk(struct memsync_walk *w)
 {
 	if (test_and_clear_bit(MEMSYNC_TRACK_ALL_MARKED, &w->track->flags))
 		w->h->of_all = true;
-	if (memsync_mm_has_others(w->track->m)) {
-		memsync_track_ended(w->track,
-				    "KVM or another device has begun to write its memory, unseen");
-		return -EOPNOTSUPP;
-	}
 	return recheck_vmas(w);
+}
+
+/*
+ * Nobody subscribes while the mmap lock is held. Who is there between two holds only has
+ * written what is hinted at still.
+ */
+static int check_alone(struct memsync_walk *w)
+{
+	if (likely(!memsync_mm_has_others(w->track->m)))
+		return 0;
+	memsync_track_ended(w->track,
+			    "KVM or another device has begun to write its memory, unseen");
+	return -EOPNOTSUPP;
 }
 
 /* One hold of the mmap lock. */
 static int walk_locked(struct memsync_walk *w, unsigned long *next)
 {
-	int err = *next ? 0 : begin_walk(w);
+	int err = check_alone(w);
 
+	if (!err && !*next)
+		err = begin_walk(w);
 	if (err || w->stale)
 		return err;
 	w->pmds = NULL;

@@ -10,6 +10,7 @@
  */
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/sched/coredump.h>
 #include "delay.h"
 #include "mm.h"
 #include "pgwalk.h"
@@ -111,12 +112,26 @@ static void mark_missing(struct memsync_mm *m, unsigned long start, unsigned lon
 		memsync_track_mark_bitmap(track, start, missing);
 }
 
+/*
+ * A breakpoint is taken out of a page that is the process's own: another takes its place, or
+ * it is changed where it is. That a mapping may be written is no obstacle. What reclaim and
+ * its like leave maps no page.
+ */
+static bool may_lose_probe(struct memsync_mm *m, const struct mmu_notifier_range *range)
+{
+	return mm_flags_test(MMF_HAS_UPROBES, m->mm) &&
+	       range->end - range->start == PAGE_SIZE &&
+	       memsync_pgwalk_is_mapped(m->mm, range->start);
+}
+
 static void mark_removed(struct memsync_mm *m, const struct mmu_notifier_range *range)
 {
+	bool in_block = clears_in_one_block(range);
+	bool spared = in_block && replace_spared(m, range, NULL);
 	struct memsync_track *track;
 
-	if (clears_in_one_block(range)) {
-		if (!replace_spared(m, range, NULL))
+	if (in_block && likely(!may_lose_probe(m, range))) {
+		if (!spared)
 			mark_missing(m, range->start, range->end);
 		return;
 	}

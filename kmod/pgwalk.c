@@ -64,6 +64,23 @@ bool memsync_pgwalk_has_table(struct mm_struct *mm, unsigned long addr)
 	return !pmd_none(pmdval) && !memsync_pmd_is_huge(pmdval);
 }
 
+/* Does an entry map a page at @addr? Without its lock: an answer for now. */
+bool memsync_pgwalk_is_mapped(struct mm_struct *mm, unsigned long addr)
+{
+	pmd_t *pmd, pmdval;
+	bool ret = false;
+
+	rcu_read_lock();
+	pmd = memsync_pgwalk_pmd(mm, addr);
+	pmdval = pmd ? pmdp_get_lockless(pmd) : __pmd(0);
+	if (memsync_pmd_is_huge(pmdval))
+		ret = pmd_present(pmdval);
+	else if (!pmd_none(pmdval))
+		ret = pte_present(ptep_get(pte_offset_kernel(&pmdval, addr)));
+	rcu_read_unlock();
+	return ret;
+}
+
 /* The zero page, or one of a file's: no page that is the process's own. */
 static bool is_shared(pte_t pte)
 {

@@ -21,6 +21,7 @@ bool memsync_pgwalk_lock(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
 			 struct memsync_ptes *ptes);
 void memsync_pgwalk_unlock(struct memsync_ptes *ptes);
 bool memsync_pgwalk_has_table(struct mm_struct *mm, unsigned long addr);
+bool memsync_pgwalk_is_mapped(struct mm_struct *mm, unsigned long addr);
 bool memsync_pgwalk_is_guard(struct mm_struct *mm, unsigned long addr);
 bool memsync_pgwalk_maps_file(struct mm_struct *mm, unsigned long start, unsigned long end);
 bool memsync_pgwalk_missing(struct mm_struct *mm, unsigned long start, unsigned long end,

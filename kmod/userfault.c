@@ -3,22 +3,26 @@
  * Memory under a userfaultfd of the application's own. Its faults come through
  * handle_mm_fault() like all others, and its write protection tells the notifier as
  * mprotect() does. But UFFDIO_COPY puts pages where none was, and UFFDIO_MOVE where they
- * come to lie, and of neither place anybody tells; and where protection is lifted, what
- * the notifier is told at the end may be too late. So the functions that do it are sent
- * through others here. But for move_pages() they hold a lock of the memory already, which
- * makes none of them miss that it has come to be watched.
+ * come to lie, and of neither place anybody tells, as nobody does where UFFDIO_CONTINUE maps
+ * a page of a shared object; and where protection is lifted, what the notifier is told at
+ * the end may be too late. So the functions that do it are sent through others here. But
+ * for move_pages() they hold a lock of the memory already, which makes none of them miss
+ * that it has come to be watched.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/ftrace.h>
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/static_call.h>
 #include <linux/userfaultfd_k.h>
 #include "bypass.h"
 #include "mm.h"
+#include "shared.h"
 #include "symbol.h"
 #include "userfault.h"
+#include "view.h"
 
 static unsigned long install_site, hugetlb_site, move_site, move_ptes_site, move_huge_site;
 static unsigned long protect_site;
@@ -40,12 +44,19 @@ static long install(unsigned long arg0, unsigned long arg1, unsigned long arg2,
 	const unsigned long args[] = { arg0, arg1, arg2, arg3 };
 	struct vm_area_struct *vma = (void *)args[UFFD_INSTALL_VMA_ARG];
 	unsigned long addr = args[UFFD_INSTALL_VMA_ARG + 1];
+	bool shared = memsync_view_may_see_vma(vma);
+	const struct address_space *mapping = shared ? vma->vm_file->f_mapping : NULL;
+	pgoff_t index = linear_page_index(vma, addr);
 	struct memsync_unseen u;
 	long ret;
 
+	if (shared)
+		memsync_shared_change_begin(mapping, index, 1);
 	memsync_unseen_begin(&u, vma->vm_mm, addr, addr + PAGE_SIZE);
 	ret = static_call(memsync_uffd_install)(arg0, arg1, arg2, arg3, arg4, arg5, arg6);
 	memsync_unseen_end(&u);
+	if (shared)
+		memsync_shared_change_end(mapping, index, 1);
 	return ret;
 }
 
@@ -188,7 +199,7 @@ static unsigned long target(unsigned long site, struct ftrace_regs *fregs)
 
 	if (site == install_site || site == hugetlb_site) {
 		vma = (void *)ftrace_regs_get_argument(fregs, UFFD_INSTALL_VMA_ARG);
-		if (!is_watched(vma->vm_mm))
+		if (!is_watched(vma->vm_mm) && !memsync_view_may_see_vma(vma))
 			return 0;
 		return site == install_site ? (unsigned long)install :
 					      (unsigned long)install_hugetlb;
