@@ -15,7 +15,7 @@
  * Each of them tells before it happens or, where the folio's lock keeps a harvest
  * away from the page, while it does. Faults, mprotect() and fallocate() can be under
  * way for as long as they like without that lock: they are counted, and hints stay
- * while they are. All but the faults are in shared_hook.c.
+ * while they are. All but the faults are in shared_hook.c, and userfault.c.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>

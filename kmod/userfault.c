@@ -50,13 +50,13 @@ static long install(unsigned long arg0, unsigned long arg1, unsigned long arg2,
 	struct memsync_unseen u;
 	long ret;
 
+	memsync_unseen_begin(&u, vma->vm_mm, addr, addr + PAGE_SIZE);
 	if (shared)
 		memsync_shared_change_begin(mapping, index, 1);
-	memsync_unseen_begin(&u, vma->vm_mm, addr, addr + PAGE_SIZE);
 	ret = static_call(memsync_uffd_install)(arg0, arg1, arg2, arg3, arg4, arg5, arg6);
-	memsync_unseen_end(&u);
 	if (shared)
 		memsync_shared_change_end(mapping, index, 1);
+	memsync_unseen_end(&u);
 	return ret;
 }
 
