@@ -5,6 +5,9 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/swap.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "swap.h"
@@ -81,6 +84,33 @@ TEST_F(swap, paged_out)
 		self->area[round * 3 * MIB + 7 * PAGE]++;
 		ASSERT_OK(pair_sync_compare(&self->pair));
 	}
+}
+
+/* By another process, that asks for it. */
+TEST_F(swap, paged_out_by_another)
+{
+	int self_fd = syscall(SYS_pidfd_open, getpid(), 0), status;
+	struct iovec all = { self->area, SIZE };
+	unsigned int round;
+	pid_t pid;
+
+	ASSERT_LE(0, self_fd);
+	for (round = 0; round < 4; round++) {
+		self->area[round * 3 * MIB + 6 * PAGE]++;
+		pid = fork();
+		if (!pid) {
+			/* Not with what is shared between the two, which it leaves alone. */
+			munmap(self->area, SIZE);
+			_exit(syscall(SYS_process_madvise, self_fd, &all, 1, MADV_PAGEOUT, 0) < 0);
+		}
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		ASSERT_EQ(0, status);
+		EXPECT_LT(0, swapped_kib(self->area));
+		if (round % 2)
+			self->area[round * 3 * MIB + 9 * PAGE]++;
+		ASSERT_OK(pair_sync_compare(&self->pair));
+	}
+	close(self_fd);
 }
 
 /* What is clean and swapped out is neither shipped again nor brought back. */

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "huge.h"
+#include "scan.h"
 #include "swap.h"
 #include "test.h"
 
@@ -25,7 +27,7 @@
 #define THREADS	4
 #define NEVER	60000000	/* us; barriers are taken nonetheless */
 
-/* Of 6.7 and 6.8, which the C library's headers may not have yet. */
+/* Of 6.8, which the C library's headers may not have yet. */
 #ifndef UFFDIO_MOVE
 
 struct uffdio_move {
@@ -38,10 +40,6 @@ struct uffdio_move {
 
 #define UFFDIO_MOVE		_IOWR(UFFDIO, 0x05, struct uffdio_move)
 #define UFFD_FEATURE_MOVE	(1 << 16)
-#endif
-#ifndef UFFD_FEATURE_WP_ASYNC
-#define UFFD_FEATURE_WP_UNPOPULATED	(1 << 13)
-#define UFFD_FEATURE_WP_ASYNC		(1 << 15)
 #endif
 
 /**
@@ -411,6 +409,57 @@ TEST_F(userfault, protected_asynchronously)
 			seen += !pagemap_protected(pagemap, self->area + i * PAGE);
 		EXPECT_EQ(PAGES / 16, seen);
 		ASSERT_SAME();
+	}
+	close(pagemap);
+}
+
+/* What was written since the last call, protected again by the same walk. */
+static long scan(int pagemap, const unsigned char *start, size_t size)
+{
+	struct page_region *found = calloc(PAGES, sizeof(*found));
+	struct pm_scan_arg arg = {
+		.size = sizeof(arg),
+		.flags = PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC,
+		.start = (uintptr_t)start,
+		.end = (uintptr_t)start + size,
+		.vec = (uintptr_t)found,
+		.vec_len = PAGES,
+		.category_mask = PAGE_IS_WRITTEN,
+		.return_mask = PAGE_IS_WRITTEN,
+	};
+	int i, n = found ? ioctl(pagemap, PAGEMAP_SCAN, &arg) : -1;
+	long pages = n < 0 ? -1 : 0;
+
+	for (i = 0; i < n; i++)
+		pages += (found[i].end - found[i].start) / PAGE;
+	free(found);
+	return pages;
+}
+
+TEST_F(userfault, scanned_asynchronously)
+{
+	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	unsigned int round, i;
+
+	if (!arm(&self->armed.fd, self->area, SIZE, UFFDIO_REGISTER_MODE_WP,
+		 UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED))
+		SKIP(return, "a kernel without asynchronous protection");
+	ASSERT_LE(0, scan(pagemap, self->area, SIZE));
+	for (round = 0; round < 6; round++) {
+		/* Written before anybody looks: who looks first hides nothing from the other. */
+		for (i = 0; i < PAGES; i += 16)
+			self->area[i * PAGE + round]++;
+		if (round % 2)
+			ASSERT_OK(pair_sync(&self->pair));
+		ASSERT_EQ(PAGES / 16, scan(pagemap, self->area, SIZE));
+		ASSERT_SAME();
+		/* Written between its walk and the next pass. */
+		self->area[5 * PAGE + round]++;
+		self->area[6 * PAGE + round]++;
+		ASSERT_EQ(2, scan(pagemap, self->area, SIZE));
+		self->area[6 * PAGE + round]++;
+		ASSERT_SAME();
+		ASSERT_EQ(1, scan(pagemap, self->area, SIZE));
 	}
 	close(pagemap);
 }
