@@ -45,8 +45,6 @@ const char *memsync_backing_refusal(const struct vm_area_struct *vma)
 
 	if (!S_ISREG(inode->i_mode))
 		return "a mapping of a device";
-	if (IS_DAX(inode))
-		return "a DAX mapping";
 	/* Whoever holds one may write to it without being counted. */
 	if (inode->i_sb->s_flags & SB_KERNMOUNT)
 		return "a private mapping of a memfd";

@@ -63,7 +63,7 @@ const char *memsync_hugetlb_refusal(const struct vm_area_struct *vma)
 	if (!is_anonymous(vma))
 		return "a private mapping of a hugetlbfs file";
 	if (!fault_site)
-		return "hugetlb memory, whose faults this kernel does not let be seen";
+		return "hugetlb memory whose faults cannot be hooked";
 	return NULL;
 }
 

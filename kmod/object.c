@@ -35,11 +35,11 @@ const char *memsync_object_refusal(const struct vm_area_struct *vma)
 	if (!vma->vm_file)
 		return "shared memory of a kind of its own";
 	if (!shmem_mapping(vma->vm_file->f_mapping))
-		return "a shared mapping of a file whose changes cannot be seen";
+		return "a shared file whose changes cannot be seen";
 	if (vma->vm_ops && (vma->vm_ops->page_mkwrite || vma->vm_ops->pfn_mkwrite))
 		return "a shared mapping of a device";
 	if (!memsync_hook_has_shared())
-		return "shared memory, of which this kernel does not tell enough";
+		return "shared memory this kernel tells too little of";
 	return NULL;
 }
 

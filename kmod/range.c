@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Which memory may be part of a region. */
+#include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/netlink.h>
 #include <linux/sched/mm.h>
@@ -11,11 +13,24 @@
 #include "range.h"
 #include "userfault.h"
 
+/* Why memory of such a file never can, or NULL. */
+static const char *file_refusal(const struct file *file)
+{
+	if (IS_DAX(file->f_mapping->host))
+		return "a DAX mapping";
+	if (file_inode(file)->i_sb->s_magic == SECRETMEM_MAGIC)
+		return "secret memory (memfd_secret)";
+	return NULL;
+}
+
 /* Why memory of this sort never can, whatever becomes of the mapping. */
 static const char *refusal_for_good(const struct vm_area_struct *vma)
 {
 	struct vm_area_struct *v = (struct vm_area_struct *)vma;
+	const char *why = vma->vm_file ? file_refusal(vma->vm_file) : NULL;
 
+	if (why)
+		return why;
 	if (vma->vm_flags & (VM_IO | VM_PFNMAP))
 		return "device memory";
 	if (memsync_vma_is_hugetlb(vma))

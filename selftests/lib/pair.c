@@ -590,6 +590,19 @@ void memory_fill(void *start, size_t size, uint64_t seed)
 		memory_fill_all((char *)start + at, size - at < PAGE ? size - at : PAGE, seed + at);
 }
 
+long pages_migrated(void)
+{
+	FILE *f = fopen("/proc/vmstat", "r");
+	char line[80];
+	long nr = -1;
+
+	while (f && nr < 0 && fgets(line, sizeof(line), f))
+		sscanf(line, "pgmigrate_success %ld", &nr);
+	if (f)
+		fclose(f);
+	return nr;
+}
+
 long smaps_kib(pid_t pid, const void *start, const void *end, const char *key)
 {
 	unsigned long from, to;

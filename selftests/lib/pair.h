@@ -118,6 +118,8 @@ void memory_fill(void *start, size_t size, uint64_t seed);
 uint64_t random_next(uint64_t *state);
 /* KiB of this key in /proc/PID/smaps over [start, end), or -1. */
 long smaps_kib(pid_t pid, const void *start, const void *end, const char *key);
+/* How many pages the kernel has moved since it booted, or -1. */
+long pages_migrated(void);
 /* Writes a string to a file, for sysfs and procfs. */
 int file_put(const char *path, const char *text);
 /*

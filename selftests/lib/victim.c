@@ -17,10 +17,13 @@
  *	new MIB			one more range
  *	new-file MIB SEED	one more, a private mapping of a file with fill's content
  *	new-huge MIB SHARED	one more, of hugetlb memory
+ *	new-shared MIB SEED	one more, shared, with fill's content
+ *	new-secret MIB		one more, of memfd_secret(2)
+ *	arm RANGE		puts it under a userfaultfd, which protects nothing of it
  *	widen RANGE NR SEED	by so many pages of what is reserved behind it, filled
  *	move RANGE		to another address
  *	protect RANGE RIGHTS	PROT_* of mmap(2)
- *	heap KIB SEED		grows by so much, which is filled
+ *	heap KIB SEED		grows by so much, which is filled; or shrinks
  *	stack KIB SEED		the same
  *	run THREADS		write at random everywhere until stop, each thread
  *				some ten thousand times a second
@@ -33,6 +36,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -40,10 +44,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret	447
+#endif
 
 #define PAGE		4096UL
 #define HUGE		(2UL << 20)
@@ -234,11 +244,13 @@ static int move(struct range *r)
 	return 0;
 }
 
-static int grow_heap(size_t size, uint64_t seed)
+static int grow_heap(ssize_t size, uint64_t seed)
 {
 	uintptr_t start = (uintptr_t)sbrk(0);
 	uintptr_t page = (start + PAGE - 1) & ~(PAGE - 1);
 
+	if (size < 0)
+		return sbrk(size) == (void *)-1;
 	if (sbrk(page - start + size) == (void *)-1)
 		return -1;
 	fill((unsigned char *)page, size, seed);
@@ -299,6 +311,42 @@ static int new_huge(size_t size, bool shared)
 	return 0;
 }
 
+static int new_shared(size_t size, int flags, int fd)
+{
+	struct range *r = &ranges[nr_ranges];
+
+	r->size = size;
+	r->start = reserve(size);
+	if (mmap(r->start, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | flags, fd, 0) ==
+	    MAP_FAILED)
+		return -1;
+	atomic_store(&nr_ranges, nr_ranges + 1);
+	return 0;
+}
+
+static int new_secret(size_t size)
+{
+	int fd = syscall(SYS_memfd_secret, 0), err;
+
+	if (fd < 0)
+		return -1;
+	err = ftruncate(fd, size) || new_shared(size, 0, fd);
+	close(fd);
+	return err;
+}
+
+static int arm(const struct range *r)
+{
+	struct uffdio_register reg = {
+		.range = { .start = (uintptr_t)r->start, .len = r->size },
+		.mode = UFFDIO_REGISTER_MODE_WP,
+	};
+	struct uffdio_api api = { .api = UFFD_API };
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	return fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg);
+}
+
 static int map(unsigned char *start, size_t length)
 {
 	return mmap(start, length, PROT_READ | PROT_WRITE,
@@ -334,6 +382,14 @@ static int obey(const char *command, unsigned long *answer, const unsigned long 
 		return nr_ranges == MAX_RANGES || new_file(arg[0] << 20, arg[1]);
 	} else if (!strcmp(command, "new-huge")) {
 		return nr_ranges == MAX_RANGES || new_huge(arg[0] << 20, arg[1]);
+	} else if (!strcmp(command, "new-shared")) {
+		if (nr_ranges == MAX_RANGES || new_shared(arg[0] << 20, MAP_ANONYMOUS, -1))
+			return -1;
+		fill(ranges[nr_ranges - 1].start, arg[0] << 20, arg[1]);
+	} else if (!strcmp(command, "new-secret")) {
+		return nr_ranges == MAX_RANGES || new_secret(arg[0] << 20);
+	} else if (!strcmp(command, "arm")) {
+		return arm(r);
 	} else if (!strcmp(command, "widen")) {
 		return widen(r, arg[1] * PAGE, arg[2]);
 	} else if (!strcmp(command, "fork")) {
@@ -343,7 +399,7 @@ static int obey(const char *command, unsigned long *answer, const unsigned long 
 	} else if (!strcmp(command, "protect")) {
 		return mprotect(r->start, r->size, arg[1]);
 	} else if (!strcmp(command, "heap")) {
-		return grow_heap(arg[0] << 10, arg[1]);
+		return grow_heap((ssize_t)arg[0] * 1024, arg[1]);
 	} else if (!strcmp(command, "stack")) {
 		grow_stack(arg[0] << 10, arg[1]);
 	} else if (!strcmp(command, "run")) {

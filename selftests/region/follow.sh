@@ -24,7 +24,7 @@ followed()
 }
 
 # mapped PID: START END of the private anonymous mappings that hold pages or are of hugetlb
-# memory, and of those of files that the victim made where files are followed
+# memory, and of shared memory and the files that the victim made where they are followed
 mapped()
 {
 	awk -v kind="$followed_kind" '
@@ -32,6 +32,7 @@ mapped()
 			split($1, at, "-")
 			private = $2 ~ /^r..p/ && $5 == 0 && $6 !~ /^\[v/
 			file = kind == "all" && $2 ~ /^rw.p/ && $6 ~ /^\/tmp\/victim\./ ||
+			       kind == "all" && $2 ~ /^rw.s/ && $6 == "/dev/zero" ||
 			       $2 ~ /^rw.p/ && $6 == "/anon_hugepage"
 		}
 		/^Anonymous:/ && (file || private && $2 > 0) { print "0x" at[1], "0x" at[2] }' \
@@ -119,6 +120,11 @@ heap_and_stack()
 		tell a stack $((i * 300)) $((i * 1000))
 		whole a h1 a h1 a
 	done
+	# It shrinks, and what comes back is empty
+	tell a heap -200 0
+	whole a h1 a h1 a
+	tell a heap 100 7
+	whole a h1 a h1 a
 	tell a heap 20000 5
 	tell a stack 4000 6
 	whole a h1 a h1 a
@@ -302,6 +308,38 @@ files()
 	tell a dontneed 1 5 30
 	tell a fill 2 7
 	whole a h1 a h1 a
+}
+
+# Shared memory, now and later, and what has a userfaultfd; not what is secret
+kinds()
+{
+	local followed_kind=all secret=1
+
+	one_host
+	h1 memsyncctl listen
+	receive h1 a
+	victim a 4M
+	tell a fill 0 1
+	tell a new 2
+	tell a fill 1 2
+	tell a arm 1
+	tell a new-shared 2 3
+	(tell a new-secret 1) || secret=	# its error is told
+	h1 memsyncctl register --pid "${victim_pid[a]}" --addr all --follow --name a \
+		--peer localhost 2>"$tmp/left"
+	[ -z "$secret" ] || grep "left out.*secret memory" "$tmp/left"
+	if grep userfaultfd "$tmp/left"; then
+		fail "private memory was left out"
+	fi
+	whole a h1 a h1 a
+	tell a write 1 9 77
+	tell a write 2 9 78
+	tell a new-shared 2 4
+	whole a h1 a h1 a
+	tell a write 1 10 79
+	tell a fill 2 5
+	whole a h1 a h1 a
+	same synced "$(field h1 a state)" state
 }
 
 # Of files, only where it was asked for
@@ -557,7 +595,7 @@ if [ -n "$debug" ]; then
 else
 	run new_mappings unasked heap_and_stack small_steps small_steps_in_a_reservation moved \
 		made_writable made_read_only unmapped_and_mapped another_kind hugetlb \
-		hugetlb_of_all files not_files \
+		hugetlb_of_all files kinds not_files \
 		while_it_writes forked_meanwhile into_a_file a_service across_a_reconnect \
 		two_peers no_peer_yet a_sink_that_is_full a_sink_of_fixed_size
 fi

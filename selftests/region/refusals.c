@@ -6,6 +6,7 @@
 #include <linux/userfaultfd.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <linux/capability.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -16,6 +17,10 @@
 #include <unistd.h>
 
 #include "test.h"
+
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret	447
+#endif
 
 #define SIZE	(4 * MIB)
 
@@ -147,6 +152,55 @@ TEST_F(refusals, device)
 	if (m == MAP_FAILED)
 		SKIP(return, "/dev/mem cannot be mapped");
 	EXPECT_REFUSED_AT(-EOPNOTSUPP, "device", m, try_range(self->ms, m, PAGE));
+}
+
+/* The guest is to be booted with memmap=32M!768M, which makes ordinary memory such a device. */
+static int open_dax(void)
+{
+	static const char script[] =
+		"modprobe -qa nd_e820 nd_pmem && for i in $(seq 50); do "
+		"[ -b /dev/pmem0 ] && break; sleep 0.1; done; "
+		"mkfs.ext4 -q -b 4096 -O ^has_journal /dev/pmem0 && "
+		"mount --make-rprivate / && mount -o dax=always /dev/pmem0 /mnt";
+
+	if (unshare(CLONE_NEWNS) || system(script))
+		return -1;
+	return open("/mnt/file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+}
+
+TEST_F(refusals, dax)
+{
+	unsigned int i;
+	int fd;
+
+	if (system("grep -q 'Persistent Memory (legacy)' /proc/iomem"))
+		SKIP(return, "no memmap=32M!768M");
+	fd = open_dax();
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, posix_fallocate(fd, 0, SIZE));
+	for (i = 0; i < 2; i++) {
+		void *m = map(i ? MAP_SHARED : MAP_PRIVATE, fd, SIZE);
+
+		ASSERT_NE(MAP_FAILED, m);
+		EXPECT_REFUSED_AT(-EOPNOTSUPP, "DAX", m, try_range(self->ms, m, SIZE));
+		munmap(m, SIZE);
+	}
+	close(fd);
+}
+
+TEST_F(refusals, secret)
+{
+	int fd = syscall(SYS_memfd_secret, 0);
+	void *m;
+
+	if (fd < 0 && errno == ENOSYS)
+		SKIP(return, "no secret memory: secretmem.enable=1");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ftruncate(fd, 4 * PAGE));
+	m = map(MAP_SHARED, fd, 4 * PAGE);
+	ASSERT_NE(MAP_FAILED, m);
+	EXPECT_REFUSED_AT(-EOPNOTSUPP, "secret memory", m, try_range(self->ms, m, 4 * PAGE));
+	close(fd);
 }
 
 TEST_F(refusals, hugetlb)

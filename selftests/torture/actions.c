@@ -170,6 +170,26 @@ static void make_huge(struct worker *w)
 	advise(r, below(w, 2) ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
+static void lock(struct worker *w)
+{
+	struct run r = any_run(w);
+
+	/* Not for long, or the limits are reached. */
+	mlock2(r.start, r.size, below(w, 2) ? MLOCK_ONFAULT : 0);
+	*r.start = below(w, 256);
+	munlock(r.start, r.size);
+}
+
+/* What it says of a child, or of a dump, splits mappings. */
+static void set_aside(struct worker *w)
+{
+	static const int advice[] = {
+		MADV_DONTDUMP, MADV_DODUMP, MADV_WIPEONFORK, MADV_KEEPONFORK,
+	};
+
+	advise(own_run(w), advice[below(w, ARRAY_SIZE(advice))]);
+}
+
 static void make_mergeable(struct worker *w)
 {
 	struct run r = any_run(w);
@@ -206,6 +226,20 @@ static void map_over(struct worker *w)
 
 	mmap(r.start, r.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
 	     -1, 0);
+}
+
+/* In place, unless it is of several mappings by now. */
+static void shrink_and_grow(struct worker *w)
+{
+	struct run r = own_run(w);
+	size_t less = (1 + below(w, r.size / PAGE)) * PAGE;
+
+	pthread_mutex_lock(&w->t->holes);
+	if (mremap(r.start, r.size, less, 0) == r.start &&
+	    mremap(r.start, less, r.size, 0) == MAP_FAILED && less < r.size)
+		repair((struct run){ r.start + less, r.size - less });
+	pthread_mutex_unlock(&w->t->holes);
+	r.start[r.size - 1] = below(w, 256);
 }
 
 /* Content that comes with no fault. */
@@ -346,6 +380,10 @@ static const struct {
 	ACTION(30, read_direct),
 	ACTION(10, pin),
 	ACTION(30, read_pinned),
+	ACTION(20, read_ring),
+	ACTION(20, receive),
+	ACTION(20, wake_and_count),
+	ACTION(10, take_signal),
 	ACTION(30, write_remotely),
 	ACTION(30, write_proc_mem),
 	ACTION(20, drop),
@@ -356,11 +394,17 @@ static const struct {
 	ACTION(4, collapse),
 	ACTION(6, make_huge),
 	ACTION(6, make_mergeable),
+	ACTION(6, lock),
+	ACTION(6, set_aside),
 	ACTION(20, protect),
 	ACTION(15, unmap),
 	ACTION(10, map_over),
 	ACTION(15, move_in),
 	ACTION(15, move_out),
+	ACTION(8, shrink_and_grow),
+	ACTION(8, fill_when_missing),
+	ACTION(6, move_when_missing),
+	ACTION(8, protect_when_armed),
 	ACTION(3, fork_and_write),
 	ACTION(1, spawn_another),
 	ACTION(2, reclaim),

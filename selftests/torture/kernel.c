@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Memory that the kernel writes: what is read into it, and what others reach it by. */
 #include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -31,6 +34,62 @@ void read_pipe(struct worker *w)
 		w->last = "a failed read";
 	close(pipes[0]);
 	close(pipes[1]);
+}
+
+void receive(struct worker *w)
+{
+	struct run r = any_run(w);
+	char text[600];
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends))
+		return;
+	memset(text, below(w, 256), sizeof(text));
+	if (send(ends[0], text, sizeof(text), 0) != sizeof(text) ||
+	    recv(ends[1], r.start + below(w, PAGE - sizeof(text)), sizeof(text), 0) < 0)
+		w->last = "a failed recv";
+	close(ends[0]);
+	close(ends[1]);
+}
+
+void read_ring(struct worker *w)
+{
+	struct run r = any_run(w);
+	struct io_uring_sqe sqe = {
+		.opcode = IORING_OP_READ,
+		.fd = w->t->file,
+		.off = below(w, MIB),
+		.addr = (uintptr_t)r.start,
+		.len = r.size < MIB ? r.size : MIB,
+	};
+
+	if (ring_do(&w->ring, &sqe) < 0)
+		w->last = "a failed read by the ring";
+}
+
+/* The kernel adds to a futex. */
+void wake_and_count(struct worker *w)
+{
+	struct run r = any_run(w);
+	uint32_t *counted = (uint32_t *)(r.start + below(w, PAGE / 4) * 4), nobody = 0;
+
+	syscall(SYS_futex, &nobody, FUTEX_WAKE_OP, 0, NULL, counted,
+		FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_EQ, 0));
+}
+
+/* Its frame comes to lie in a worker's own memory. */
+void take_signal(struct worker *w)
+{
+	stack_t none = { .ss_flags = SS_DISABLE };
+	stack_t stack = {
+		.ss_sp = w->own + below(w, w->own_size / PAGE - 16) * PAGE,
+		.ss_size = 16 * PAGE,
+	};
+
+	if (sigaltstack(&stack, NULL))
+		return;
+	raise(SIGUSR1);
+	sigaltstack(&none, NULL);
 }
 
 void write_remotely(struct worker *w)

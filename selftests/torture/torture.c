@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Threads change memory in every way there is, at random, while passes run, other regions
- * of the same memory come and go, and memory is short. At random points they stop, a
- * barrier is taken, and every byte is compared.
+ * Threads and another process change memory in every way there is, at random, while passes
+ * run, other regions of the same memory come and go, and memory is short. At random points
+ * they stop, a barrier is taken, and every byte of each region that has a replica is compared.
  *
  *	torture SEED SECONDS
  *
@@ -10,6 +10,7 @@
  */
 #include <fcntl.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,8 @@ static __attribute__((noreturn)) void *work(void *arg)
 	struct worker *w = arg;
 	struct torture *t = w->t;
 
+	t->neighbour->tids[w - t->workers] = gettid();
+
 	for (;;) {
 		pthread_barrier_wait(&t->gate);
 		while (atomic_load_explicit(&t->running, memory_order_relaxed))
@@ -47,12 +50,13 @@ static void complain(const struct torture *t, const char *why)
 	unsigned int i;
 
 	printf("# %s\n", why);
+	printf("# the other process: %lu actions\n", t->neighbour->done);
 	for (i = 0; i < WORKERS; i++)
 		printf("# thread %u: own memory at %p, %lu actions, the last one: %s\n", i,
 		       (void *)t->workers[i].own, t->workers[i].done, t->workers[i].last);
 }
 
-/* ---- a region that comes and goes over the same memory ---- */
+/* ---- regions that come and go over the same memory ---- */
 
 struct visitor {
 	pthread_t thread;
@@ -102,6 +106,22 @@ static void *visitor(void *arg)
 	return NULL;
 }
 
+/* One more with a replica of its own, over a part of what everybody writes to; or no more. */
+static const char *change_second(struct torture *t, struct pair *second, struct memsync *ms,
+				 uint64_t *seed)
+{
+	struct memsync_range range;
+
+	if (second->ms) {
+		pair_stop(second);
+		second->ms = NULL;
+		return NULL;
+	}
+	range.start = (uintptr_t)t->area + random_next(seed) % (t->common / 2 / PAGE) * PAGE;
+	range.end = range.start + t->common / 4;
+	return pair_start_ranges(second, ms, "second", getpid(), &range, 1);
+}
+
 /* ---- rounds ---- */
 
 /* The end of the area is a shared object, that is mapped twice. */
@@ -136,6 +156,17 @@ static int map_disk(struct torture *t)
 	       t->copied;
 }
 
+static void nothing(int signal)
+{
+}
+
+static void signal_on_its_stack(void)
+{
+	struct sigaction action = { .sa_handler = nothing, .sa_flags = SA_ONSTACK };
+
+	sigaction(SIGUSR1, &action, NULL);
+}
+
 static void set_up(struct torture *t, uint64_t seed)
 {
 	unsigned int i;
@@ -157,6 +188,9 @@ static void set_up(struct torture *t, uint64_t seed)
 	mallopt(M_MMAP_MAX, 0);
 	pthread_mutex_init(&t->holes, NULL);
 	pthread_barrier_init(&t->gate, NULL, WORKERS + 1);
+	signal_on_its_stack();
+	if (neighbour_start(t, ~seed * WORKERS))
+		exit(2);
 	for (i = 0; i < WORKERS; i++) {
 		struct worker *w = &t->workers[i];
 
@@ -166,25 +200,32 @@ static void set_up(struct torture *t, uint64_t seed)
 		w->own = t->area + t->common + i * w->own_size;
 		w->scratch = memory_new_sparse(w->own_size);
 		w->last = "none";
-		if (!w->scratch || ring_open(&w->ring) ||
+		if (!w->scratch || ring_open(&w->ring) || armed_open(w) ||
 		    pthread_create(&w->thread, NULL, work, w))
 			exit(2);
 	}
 }
 
-static const char *one_round(struct torture *t, struct pair *pair, uint64_t *seed)
+static const char *one_round(struct torture *t, struct pair *pair, struct pair *second,
+			     uint64_t *seed)
 {
 	unsigned int barriers = random_next(seed) % 3;
-	const char *why = NULL;
+	const char *why = NULL, *parked;
 
 	atomic_store(&t->running, true);
 	pthread_barrier_wait(&t->gate);
+	neighbour_run(t);
 	while (barriers-- && !why)
 		why = pair_sync(pair);
 	usleep(random_next(seed) % 400000);
+	parked = neighbour_park(t);
 	atomic_store(&t->running, false);
 	pthread_barrier_wait(&t->gate);
-	return why ? why : pair_sync_compare(pair);
+	if (!why)
+		why = parked;
+	if (!why)
+		why = pair_sync_compare(pair);
+	return why || !second->ms ? why : pair_sync_compare(second);
 }
 
 static const char *again(struct torture *t, struct pair *pair, struct memsync *ms)
@@ -197,6 +238,7 @@ static const char *torment(struct torture *t, uint64_t seed, time_t seconds)
 {
 	time_t begin = now(), said = begin;
 	unsigned long rounds = 0, regions = 1;
+	struct pair second = { };
 	struct memsync *ms;
 	struct pair pair;
 	const char *why;
@@ -205,12 +247,14 @@ static const char *torment(struct torture *t, uint64_t seed, time_t seconds)
 	if (!why)
 		why = pair_start_compared(&pair, ms, getpid(), t->area, t->size);
 	while (!why && now() < begin + seconds) {
-		why = one_round(t, &pair, &seed);
+		why = one_round(t, &pair, &second, &seed);
 		rounds++;
 		if (!why && random_next(&seed) % 16 == 0) {
 			why = again(t, &pair, ms);
 			regions++;
 		}
+		if (!why && random_next(&seed) % 8 == 0)
+			why = change_second(t, &second, ms, &seed);
 		if (now() < said + 10)
 			continue;
 		said = now();

@@ -39,6 +39,7 @@ struct run {
  * @nr_freed: entries in @freed
  * @ring: to have the kernel read into @pinned
  * @pinned: what was registered with @ring, and may be mapped elsewhere or not at all by now
+ * @uffd: a userfaultfd
  * @done: actions so far
  * @last: name of the last one that was begun
  */
@@ -53,8 +54,27 @@ struct worker {
 	unsigned int nr_freed;
 	struct ring ring;
 	struct run pinned;
+	int uffd;
 	unsigned long done;
 	const char *last;
+};
+
+/**
+ * struct neighbour - another process, that writes to our memory; shared with it
+ * @running: it is to go on
+ * @parked: it does nothing
+ * @failed: of what it did, something failed that must not
+ * @seed: its sequence of random numbers
+ * @tids: of the workers
+ * @done: actions so far
+ */
+struct neighbour {
+	atomic_bool running;
+	atomic_bool parked;
+	bool failed;
+	uint64_t seed;
+	pid_t tids[WORKERS];
+	unsigned long done;
 };
 
 /**
@@ -74,6 +94,8 @@ struct worker {
  * @file: a file of random bytes to read from
  * @holes: held where something is unmapped for a moment, and where something new is
  *	mapped wherever there is room
+ * @neighbour: another process, see there
+ * @neighbour_pid: its number
  * @gate: workers and main meet here before and after each comparison
  * @running: go on; else come to the gate
  */
@@ -91,6 +113,8 @@ struct torture {
 	unsigned char *copied;
 	int file;
 	pthread_mutex_t holes;
+	struct neighbour *neighbour;
+	pid_t neighbour_pid;
 	pthread_barrier_t gate;
 	atomic_bool running;
 	struct worker workers[WORKERS];
@@ -112,6 +136,10 @@ void read_pipe(struct worker *w);
 void read_direct(struct worker *w);
 void pin(struct worker *w);
 void read_pinned(struct worker *w);
+void read_ring(struct worker *w);
+void receive(struct worker *w);
+void wake_and_count(struct worker *w);
+void take_signal(struct worker *w);
 void write_remotely(struct worker *w);
 void write_proc_mem(struct worker *w);
 
@@ -129,6 +157,18 @@ void write_copied(struct worker *w);
 void write_disk(struct worker *w);
 void drop_mapped(struct worker *w);
 void punch_disk(struct worker *w);
+
+/* armed.c; 0, or there is no userfaultfd */
+int armed_open(struct worker *w);
+void fill_when_missing(struct worker *w);
+void move_when_missing(struct worker *w);
+void protect_when_armed(struct worker *w);
+
+/* neighbour.c; to be started before the workers. Parked, it does nothing. */
+int neighbour_start(struct torture *t, uint64_t seed);
+void neighbour_run(struct torture *t);
+/* NULL, or what went wrong with it. */
+const char *neighbour_park(struct torture *t);
 
 /* Below @limit. */
 static inline size_t below(struct worker *w, size_t limit)

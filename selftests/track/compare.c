@@ -47,7 +47,7 @@ FIXTURE_VARIANT(compare) {
 
 FIXTURE_VARIANT_ADD(compare, ext4) {
 	.mount = MOUNT("mkfs.ext4 -q -E lazy_itable_init=1 -O ^has_journal"),
-	.why = "a shared mapping of a file",
+	.why = "a shared file",
 	.flags = MAP_SHARED,
 };
 

@@ -296,6 +296,56 @@ static const char *compare_or_ended(struct pair *pair, bool *ended)
 	return *ended ? wait_ended(pair) : pair_compare(pair);
 }
 
+/* Runs its guest whenever it is asked, by a byte; ends when nobody asks any more. */
+static __attribute__((noreturn)) void keep_guest(struct guest *guest, unsigned char *code_page,
+						 unsigned char *page, int asked, int done)
+{
+	char byte;
+
+	if (guest_new(guest, code_page, page))
+		_exit(1);
+	while (read(asked, &byte, 1) == 1)
+		if (!guest_run(guest) || write(done, &byte, 1) != 1)
+			_exit(2);
+	_exit(0);
+}
+
+/* Who is not watched has the same memory in a guest, whose writes meet no fault. */
+TEST_F(guest, of_another_process)
+{
+	unsigned char *shared = mmap(NULL, SIZE, PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int asked[2], done[2], status;
+	unsigned int round;
+	pid_t pid;
+	char byte = 0;
+
+	ASSERT_NE(MAP_FAILED, shared);
+	memory_fill(shared, SIZE, 2);
+	ASSERT_OK(pair_start(&self->pair, self->ms, getpid(), shared, SIZE));
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	ASSERT_EQ(0, pipe(asked) || pipe(done));
+	pid = fork();
+	if (!pid) {
+		close(asked[1]);
+		close(done[0]);
+		keep_guest(&self->guest, self->code, shared + 100 * PAGE, asked[0], done[1]);
+	}
+	close(asked[0]);
+	close(done[1]);
+	for (round = 0; round < 8; round++) {
+		ASSERT_EQ(1, write(asked[1], &byte, 1));
+		ASSERT_EQ(1, read(done[0], &byte, 1));
+		ASSERT_OK(pair_sync_compare(&self->pair));
+		if (round % 2)
+			shared[(90 + round) * PAGE]++;
+	}
+	close(asked[1]);
+	close(done[0]);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_EQ(0, status);
+}
+
 /* A pass holds the mmap lock several times, and the guest is gone by the last. */
 TEST_F(guest, gone_before_the_pass_ends)
 {

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "aio.h"
 #include "disk.h"
 #include "ring.h"
 #include "test.h"
@@ -195,8 +196,61 @@ TEST_F(kernel_writes, direct_io)
 	close(fd);
 }
 
-/* ---- io_uring: pages pinned once, written by the kernel for ever after ---- */
+/* Asynchronously, by the interface that databases use. */
+TEST_F(kernel_writes, aio)
+{
+	aio_context_t context;
+	unsigned int round;
+	int fd = disk_file();
 
+	ASSERT_LE(0, fd);
+	for (round = 0; round < 5; round++) {
+		void *to = self->area + (round * 99 + 1) * PAGE;
+
+		ASSERT_OK(pair_sync(&self->pair));
+		ASSERT_EQ(0, aio_begin(&context, IOCB_CMD_PREAD, fd, to, 8 * PAGE,
+				       round * 11 * PAGE));
+		if (round % 2)
+			ASSERT_OK(pair_sync(&self->pair));
+		ASSERT_EQ(8 * PAGE, aio_end(context));
+		ASSERT_OK(pair_sync_compare(&self->pair));
+	}
+	close(fd);
+}
+
+/* ---- io_uring ---- */
+
+TEST_F(kernel_writes, io_uring)
+{
+	struct io_uring_sqe sqe = { .len = 2 * PAGE };
+	unsigned char data[2 * PAGE];
+	unsigned int round;
+	struct ring ring;
+	int err, fds[2], sockets[2];
+
+	err = ring_open(&ring);
+	if (err)
+		SKIP(return, "io_uring: %s", strerror(-err));
+	ASSERT_EQ(0, pipe(fds));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
+	for (round = 0; round < 6; round++) {
+		bool from_socket = round % 2;
+
+		memory_fill(data, sizeof(data), 60 + round);
+		sqe.opcode = from_socket ? IORING_OP_RECV : IORING_OP_READ;
+		sqe.fd = from_socket ? sockets[0] : fds[0];
+		sqe.msg_flags = from_socket ? MSG_WAITALL : 0;
+		sqe.addr = (uintptr_t)self->area + MIB + round * 33 * PAGE + 17;
+		ASSERT_OK(pair_sync(&self->pair));
+		ASSERT_EQ(sizeof(data), write(from_socket ? sockets[1] : fds[1], data,
+					      sizeof(data)));
+		ASSERT_EQ(sizeof(data), ring_do(&ring, &sqe));
+		ASSERT_EQ(0, memcmp((void *)sqe.addr, data, sizeof(data)));
+		ASSERT_OK(pair_sync_compare(&self->pair));
+	}
+}
+
+/* Pages that are pinned once, and written by the kernel ever after. */
 TEST_F(kernel_writes, io_uring_fixed_buffer)
 {
 	struct iovec buffer = { self->area + 4 * MIB, MIB };

@@ -353,6 +353,29 @@ TEST_F(memory, shrunk_and_grown)
 	ASSERT_OK(pair_sync_compare(&self->pair));
 }
 
+/* Larger than it was where it came from, or goes to. */
+TEST_F(memory, grown_by_a_move)
+{
+	unsigned char *from = memory_new(MIB), *to = self->area + 3 * MIB, *away;
+	int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+
+	ASSERT_NE(NULL, from);
+	memory_fill(from, MIB, 30);
+	memory_fill(self->area, self->size, 31);
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	ASSERT_EQ(to, mremap(from, MIB, 2 * MIB, flags, to));
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	to[MIB + 5 * PAGE]++;
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	away = memory_new(4 * MIB);
+	ASSERT_EQ(away, mremap(to, 2 * MIB, 4 * MIB, flags, away));
+	memory_fill(away, 4 * MIB, 32);
+	ASSERT_OK(pair_sync_compare(&self->pair));
+	ASSERT_EQ(0, self->pair.replica[to - self->area]);
+	ASSERT_EQ(to, mremap(away + MIB, 2 * MIB, 2 * MIB, flags, to));
+	ASSERT_OK(pair_sync_compare(&self->pair));
+}
+
 TEST_F(memory, protected_both_ways)
 {
 	unsigned int round;

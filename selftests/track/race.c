@@ -290,7 +290,10 @@ static const char *compacts(struct race *r)
 
 TEST_F(race, compaction)
 {
+	long moved = pages_migrated();
+
 	ASSERT_OK(race_rounds(&self->race, compacts, 1, sized(6, 4)));
+	EXPECT_LT(moved, pages_migrated());
 }
 
 /* ---- a barrier while the writers go on ---- */

@@ -21,26 +21,12 @@
 #include "scan.h"
 #include "swap.h"
 #include "test.h"
+#include "userfault-move.h"
 
 #define SIZE	(8 * MIB)
 #define PAGES	(SIZE / PAGE)
 #define THREADS	4
 #define NEVER	60000000	/* us; barriers are taken nonetheless */
-
-/* Of 6.8, which the C library's headers may not have yet. */
-#ifndef UFFDIO_MOVE
-
-struct uffdio_move {
-	__u64 dst;
-	__u64 src;
-	__u64 len;
-	__u64 mode;
-	__s64 move;
-};
-
-#define UFFDIO_MOVE		_IOWR(UFFDIO, 0x05, struct uffdio_move)
-#define UFFD_FEATURE_MOVE	(1 << 16)
-#endif
 
 /**
  * struct armed - memory under a userfaultfd, and the thread that answers its faults

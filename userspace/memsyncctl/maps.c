@@ -146,11 +146,16 @@ static bool anonymous_name(const char *name)
 	       !strncmp(name, "[anon:", 6);
 }
 
+static bool is_armed(const struct mapping *m)
+{
+	return has_flag(m, "um") || has_flag(m, "uw") || has_flag(m, "ui");
+}
+
 const char *mapping_refusal(const struct mapping *m)
 {
 	if (has_flag(m, "io") || has_flag(m, "pf"))
 		return "device memory";
-	if (has_flag(m, "um") || has_flag(m, "uw") || has_flag(m, "ui"))
+	if (is_armed(m) && (m->shared || m->inode))
 		return "armed with userfaultfd";
 	if (has_flag(m, "ss"))
 		return "shadow stack";
@@ -168,6 +173,11 @@ static bool anonymous_huge(const struct mapping *m)
 bool mapping_anonymous(const struct mapping *m)
 {
 	return !m->shared && (m->inode ? anonymous_huge(m) : anonymous_name(m->name));
+}
+
+bool mapping_doubtful(const struct mapping *m)
+{
+	return m->inode || !mapping_anonymous(m) || is_armed(m);
 }
 
 bool maps_cover(const struct maps *maps, uint64_t start, uint64_t end)

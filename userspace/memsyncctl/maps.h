@@ -32,10 +32,12 @@ int maps_read(pid_t pid, bool smaps, struct maps *maps, struct problem *p);
 int maps_parse(FILE *file, struct maps *maps);
 void maps_free(struct maps *maps);
 
-/* Why the module cannot track it, or NULL where it may; of what has an inode, only it knows. */
+/* Why the module cannot track it, or NULL where it may. */
 const char *mapping_refusal(const struct mapping *m);
 /* Private and without a file: heap, stacks, [anon:…], plain mappings, and such of hugetlb. */
 bool mapping_anonymous(const struct mapping *m);
+/* Is it of a kind of which only the module knows? */
+bool mapping_doubtful(const struct mapping *m);
 /* Is all of [start, end) mapped? */
 bool maps_cover(const struct maps *maps, uint64_t start, uint64_t end);
 

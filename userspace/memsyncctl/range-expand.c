@@ -88,7 +88,7 @@ static int expand_writable(const struct maps *maps, bool anon, struct ranges *ra
 			continue;
 		if (why)
 			err = leave_out(ranges, m->start, m->end, m->name, why, p);
-		else if (m->inode || !mapping_anonymous(m))
+		else if (mapping_doubtful(m))
 			err = append_optional(ranges, m, p);
 		else
 			err = append_merged(ranges, first, m, p);

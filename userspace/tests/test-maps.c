@@ -62,7 +62,13 @@ static void test_parse(void)
 	refused(&maps.items[1], NULL, "hugetlb may");
 	refused(&maps.items[2], NULL, "shared memory may");
 	refused(&maps.items[3], NULL, "a file may");
-	refused(&maps.items[4], "armed with userfaultfd", "what has a userfaultfd cannot");
+	refused(&maps.items[4], NULL, "private memory under a userfaultfd may");
+	maps.items[4].shared = true;
+	refused(&maps.items[4], "armed with userfaultfd", "shared memory under one cannot");
+	maps.items[4].shared = false;
+	CHECK(mapping_doubtful(&maps.items[4]) && mapping_doubtful(&maps.items[2]) &&
+	      mapping_doubtful(&maps.items[1]) && !mapping_doubtful(&maps.items[0]),
+	      "of some only the module knows");
 	refused(&maps.items[5], NULL, "named anonymous memory can");
 	refused(&maps.items[6], "device memory", "a device cannot");
 	refused(&maps.items[7], NULL, "the stack can");

@@ -95,6 +95,7 @@ static struct mapping mappings[] = {
 	{ 0x31000, 0x32000, true, false, false, 7, "/lib/x.so", "" },
 	{ 0x40000, 0x41000, true, true, true, 8, "/dev/shm/y", "" },
 	{ 0x50000, 0x51000, true, true, false, 0, "", " rd wr uw " },
+	{ 0x58000, 0x59000, true, true, false, 0, "", " rd wr pf io " },
 	{ 0x60000, 0x61000, true, true, false, 0, "[stack]", "" },
 	{ 0x99999000, 0x9999a000, true, true, false, 9, "/lib/z", "" },
 };
@@ -135,14 +136,17 @@ static void test_expand(void)
 {
 	struct ranges ranges;
 
-	CHECK(!expand("anon", &ranges) && ranges.nr == 2, "anon");
+	CHECK(!expand("anon", &ranges) && ranges.nr == 3, "anon");
 	CHECK(range_is(&ranges, 0, 0x10000, 0x13000, 0), "joins mappings that touch");
-	CHECK(range_is(&ranges, 1, 0x60000, 0x61000, 0x3000), "takes the stack");
-	CHECK(ranges.nr_left_out == 1 && ranges.left_out[0].start == 0x50000, "leaves one out");
-	CHECK_SAME(ranges.left_out[0].why, "armed with userfaultfd", "for this reason");
-	CHECK(ranges_size(&ranges) == 0x4000, "and has this size");
+	CHECK(range_is(&ranges, 1, 0x50000, 0x51000, 0x3000) && ranges.names[1],
+	      "takes what has a userfaultfd if the module does");
+	CHECK(range_is(&ranges, 2, 0x60000, 0x61000, 0x4000) && !ranges.names[2],
+	      "takes the stack");
+	CHECK(ranges.nr_left_out == 1 && ranges.left_out[0].start == 0x58000, "leaves one out");
+	CHECK_SAME(ranges.left_out[0].why, "device memory", "for this reason");
+	CHECK(ranges_size(&ranges) == 0x5000, "and has this size");
 	ranges_free(&ranges);
-	CHECK(!expand("all", &ranges) && ranges.nr == 5 && ranges.nr_left_out == 1,
+	CHECK(!expand("all", &ranges) && ranges.nr == 6 && ranges.nr_left_out == 1,
 	      "all leaves out what cannot be tracked");
 	CHECK(range_is(&ranges, 1, 0x30000, 0x31000, 0x3000) && !ranges.names[0] &&
 	      !strcmp(ranges.names[1], "/lib/x.so"), "and files if the module says so");

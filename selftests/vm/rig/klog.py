@@ -17,7 +17,7 @@ REPORT = re.compile(
     r"unreferenced object|new suspected memory leaks|kmemleak: Cannot|"
     r"ODEBUG: |refcount_t: |list_(?:add|del) corruption|Bad page |bad: scheduling|"
     r"scheduling while atomic|sleeping function called|usercopy: Kernel memory|"
-    r"Slab corruption|Poison overwritten|page_owner: ?corrupt|"
+    r"truncated extack: |Slab corruption|Poison overwritten|page_owner: ?corrupt|"
     r"Unable to handle kernel|unable to handle page fault|double fault|"
     r"stack-protector|Out of memory and no killable|"
     r"ref_tracker: |leaked reference|ftrace bug|"
