@@ -458,21 +458,6 @@ static int harvest(struct memsync_walk *w, unsigned long *next, bool fetch)
 	return err;
 }
 
-/*
- * A page of a large folio may have been written before the walk, and be known of only since
- * another page of it was settled, when the walk was past it: by an entry that a fork made
- * writable, say. What is found so the second time was written later.
- */
-static bool walk_again(struct memsync_track *track, struct memsync_harvest *h)
-{
-	if (!test_and_clear_bit(MEMSYNC_TRACK_BEHIND, &track->flags) || h->again)
-		return false;
-	h->again = true;
-	h->compare = false;
-	h->next = 0;
-	return true;
-}
-
 int memsync_harvest(struct memsync_track *track, struct memsync_harvest *h)
 {
 	struct memsync_walk w = { .track = track, .mm = track->m->mm, .h = h };
@@ -487,7 +472,7 @@ int memsync_harvest(struct memsync_track *track, struct memsync_harvest *h)
 	if (err)
 		return err;
 	h->next = next;
-	return h->next < track->dirty.nr_blocks || walk_again(track, h);
+	return h->next < track->dirty.nr_blocks;
 }
 
 /* Protects everything and forgets what was dirty: a base from which to count. */

@@ -90,7 +90,6 @@ static void mark_rest(struct memsync_walk *w, const struct memsync_part *part,
 			continue;
 		addr = view->start + ((index - view->index) << PAGE_SHIFT);
 		memsync_track_mark_range(w->track, addr, addr + PAGE_SIZE);
-		set_bit(MEMSYNC_TRACK_BEHIND, &w->track->flags);
 	}
 }
 
@@ -102,10 +101,7 @@ static void tell(struct memsync_walk *w, const struct memsync_part *part,
 	const struct memsync_view *view = memsync_view_find(w->track, part->start);
 
 	memsync_view_mark(part->file->f_mapping, folio->index, folio_nr_pages(folio), view);
-	if (!folio_test_large(folio))
-		return;
-	memsync_view_behind(part->file->f_mapping, view);
-	if (view)
+	if (folio_test_large(folio) && view)
 		mark_rest(w, part, piece, end, folio, view);
 }
 

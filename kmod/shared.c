@@ -4,7 +4,7 @@
  *
  * - by a process that has it mapped, watched or not: by a fault, which maps the
  *   page writable and perhaps its neighbours; or with no fault, where somebody
- *   else makes the entry writable: mprotect(), the end of a migration, the
+ *   else makes the entry writable: mprotect(), fork(), the end of a migration, the
  *   collapse into a huge page, a userfaultfd;
  * - by write() and the like, which mark the folio dirty once it is changed and
  *   before they let go of its lock, as does whoever takes a dirty entry away, but
@@ -13,8 +13,8 @@
  * - by fallocate(), which makes a hole.
  *
  * Each of them tells before it happens or, where the folio's lock keeps a harvest
- * away from the page, while it does. Faults, mprotect() and fallocate() can be under
- * way for as long as they like without that lock: they are counted, and hints stay
+ * away from the page, while it does. Faults, mprotect(), fork() and fallocate() can be
+ * under way for as long as they like without that lock: they are counted, and hints stay
  * while they are. All but the faults are in shared_hook.c, and userfault.c.
  */
 #include <linux/fs.h>
@@ -99,6 +99,22 @@ void memsync_shared_change_end(const struct address_space *mapping, pgoff_t inde
 			       unsigned long nr)
 {
 	memsync_view_mark(mapping, index, nr, NULL);
+	smp_mb__before_atomic();	/* the hints are there when the count is down */
+	count(mapping, index, nr, -1);
+}
+
+/* As above, where what changes is only which entries are writable. */
+void memsync_shared_open_begin(const struct address_space *mapping, pgoff_t index,
+			       unsigned long nr)
+{
+	count(mapping, index, nr, 1);
+	memsync_view_look(mapping, index, nr);
+}
+
+void memsync_shared_open_end(const struct address_space *mapping, pgoff_t index,
+			     unsigned long nr)
+{
+	memsync_view_look(mapping, index, nr);
 	smp_mb__before_atomic();	/* the hints are there when the count is down */
 	count(mapping, index, nr, -1);
 }

@@ -33,6 +33,10 @@ void memsync_shared_change_begin(const struct address_space *mapping, pgoff_t in
 				 unsigned long nr);
 void memsync_shared_change_end(const struct address_space *mapping, pgoff_t index,
 			       unsigned long nr);
+void memsync_shared_open_begin(const struct address_space *mapping, pgoff_t index,
+			       unsigned long nr);
+void memsync_shared_open_end(const struct address_space *mapping, pgoff_t index,
+			     unsigned long nr);
 bool memsync_shared_write_fast(struct memsync_mm *m, struct vm_area_struct *vma,
 			       unsigned long addr, unsigned int flags, struct pt_regs *regs);
 void memsync_shared_begin(struct memsync_span *span, const struct vm_area_struct *vma,
@@ -43,7 +47,7 @@ bool memsync_shared_unsettled(const struct address_space *mapping, pgoff_t index
 
 /* For hook.c: where ftrace enters what only tells, and what is wrapped. */
 #define MEMSYNC_SHARED_TELLERS	12
-#define MEMSYNC_SHARED_WRAPPED	4
+#define MEMSYNC_SHARED_WRAPPED	5
 int memsync_shared_find(unsigned long *tellers, unsigned int *nr_tellers,
 			unsigned long *wrapped, unsigned int *nr_wrapped);
 void memsync_shared_told(unsigned long site, struct ftrace_regs *fregs);

@@ -262,6 +262,39 @@ static void notrace protection_hook(struct ftrace_regs *fregs)
 		ftrace_regs_set_instruction_pointer(fregs, (unsigned long)counted_protection);
 }
 
+static int no_copy(struct vm_area_struct *to, struct vm_area_struct *from)
+{
+	return -ENOMEM;
+}
+
+DEFINE_STATIC_CALL(memsync_copy_page_range, no_copy);
+
+/*
+ * A child finds its entries of shared memory by faults, but where there are guards: those it
+ * gets from its parent, and those of a large folio are all writable if one of them is.
+ */
+static int counted_copy(struct vm_area_struct *to, struct vm_area_struct *from)
+{
+	const struct address_space *mapping = from->vm_file->f_mapping;
+	unsigned long nr = vma_pages(from);
+	int ret;
+
+	atomic_inc(&memsync_hook_passing);
+	memsync_shared_open_begin(mapping, from->vm_pgoff, nr);
+	ret = static_call(memsync_copy_page_range)(to, from);
+	memsync_shared_open_end(mapping, from->vm_pgoff, nr);
+	atomic_dec_return_release(&memsync_hook_passing);
+	return ret;
+}
+
+static void notrace copy_hook(struct ftrace_regs *fregs)
+{
+	const struct vm_area_struct *vma = pointer_at(fregs, 1);
+
+	if (vma->vm_flags & VM_MAYBE_GUARD && memsync_view_may_see_vma(vma))
+		ftrace_regs_set_instruction_pointer(fregs, (unsigned long)counted_copy);
+}
+
 static long no_pin(struct file *file, loff_t start, loff_t end, struct folio **folios,
 		   unsigned int nr, pgoff_t *offset)
 {
@@ -335,11 +368,12 @@ static void notrace collapse_hook(struct ftrace_regs *fregs)
 	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)counted_collapse);
 }
 
-enum { FALLOCATE, PROTECTION, COLLAPSE, PIN };
+enum { FALLOCATE, PROTECTION, COPY, COLLAPSE, PIN };
 
 static struct site wrapped[] __ro_after_init = {
 	[FALLOCATE] = { { "shmem_fallocate" }, fallocate_hook },
 	[PROTECTION] = { { "change_protection" }, protection_hook },
+	[COPY] = { { "copy_page_range" }, copy_hook },
 	[COLLAPSE] = { { "try_collapse_pte_mapped_thp", "collapse_pte_mapped_thp" }, collapse_hook,
 		       .optional = !IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) },
 	[PIN] = { { "memfd_pin_folios" }, pin_hook, .optional = true },	/* since 6.11 */
@@ -440,6 +474,8 @@ int memsync_shared_find(unsigned long *told, unsigned int *nr_told, unsigned lon
 			   (typeof(&no_fallocate))body_of(&wrapped[FALLOCATE]));
 	static_call_update(memsync_change_protection,
 			   (typeof(&no_change))body_of(&wrapped[PROTECTION]));
+	static_call_update(memsync_copy_page_range,
+			   (typeof(&no_copy))body_of(&wrapped[COPY]));
 	if (wrapped[COLLAPSE].addr)
 		static_call_update(memsync_collapse_mapped,
 				   (typeof(&no_collapse))body_of(&wrapped[COLLAPSE]));

@@ -168,7 +168,6 @@ struct memsync_part {
  * @pieces: them, in address order within a call
  * @compare: find memory, too, whose changes cannot be seen: all of it
  * @of_all: the track's own
- * @again: the track's own
  * @nr_parts: the track's own
  * @parts: the track's own
  *
@@ -180,7 +179,6 @@ struct memsync_harvest {
 	struct memsync_piece pieces[MEMSYNC_HARVEST_PIECES];
 	bool compare;
 	bool of_all;
-	bool again;
 	unsigned int nr_parts;
 	struct memsync_part parts[MEMSYNC_HARVEST_PARTS];
 };
@@ -190,7 +188,6 @@ static inline void memsync_harvest_begin(struct memsync_harvest *h, bool compare
 	h->next = 0;
 	h->compare = compare;
 	h->of_all = false;
-	h->again = false;
 	h->nr = 0;
 	h->nr_parts = 0;
 }

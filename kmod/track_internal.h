@@ -28,7 +28,6 @@ enum memsync_track_flag {
 	MEMSYNC_TRACK_OPENS,	/* see MEMSYNC_TRACK_PASSES; fixed */
 	MEMSYNC_TRACK_COMPARES,	/* see MEMSYNC_TRACK_COMPARE; fixed */
 	MEMSYNC_TRACK_HAS_COMPARED,	/* the last walk found such memory */
-	MEMSYNC_TRACK_BEHIND,	/* a walk may be past what was written before it */
 	MEMSYNC_TRACK_ALL_MARKED,	/* or much: what the next walk finds tells nothing */
 };
 

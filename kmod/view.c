@@ -54,18 +54,6 @@ void memsync_view_mark(const struct address_space *mapping, pgoff_t index, unsig
 	rcu_read_unlock();
 }
 
-/* What was just marked may have been written before a walk that is past it. @but: as above. */
-void memsync_view_behind(const struct address_space *mapping, const struct memsync_view *but)
-{
-	const struct memsync_view *v;
-
-	rcu_read_lock();
-	hlist_for_each_entry_rcu(v, memsync_view_bucket(mapping), node)
-		if (v != but && v->mapping == mapping)
-			set_bit(MEMSYNC_TRACK_BEHIND, &READ_ONCE(v->track)->flags);
-	rcu_read_unlock();
-}
-
 /* Some of these pages became, or are about to become, writable somewhere. */
 void memsync_view_look(const struct address_space *mapping, pgoff_t index, unsigned long nr)
 {

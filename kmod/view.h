@@ -72,7 +72,6 @@ static __always_inline bool memsync_view_may_see_vma(const struct vm_area_struct
 /* Pages [index, index + nr) of an object; any context, takes RCU itself. */
 void memsync_view_mark(const struct address_space *mapping, pgoff_t index, unsigned long nr,
 		       const struct memsync_view *but);
-void memsync_view_behind(const struct address_space *mapping, const struct memsync_view *but);
 void memsync_view_look(const struct address_space *mapping, pgoff_t index, unsigned long nr);
 bool memsync_view_written(const struct address_space *mapping, pgoff_t index);
 

@@ -3,7 +3,8 @@
  * A barrier did not have what a child wrote to shared memory in large folios. From Linux 6.15
  * on, a fork copies the entries of a shared mapping in which there are guards, and makes all of
  * a batch writable if one of them is: what the child writes by these meets no fault. It was
- * found when the page that was written before the fork was, and shipped by the pass after it.
+ * found when the page that was written before the fork was, and shipped by the pass after it;
+ * and never where that page was in no range.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -28,8 +29,21 @@ FIXTURE(guard) {
 	unsigned char *area;
 };
 
+FIXTURE_VARIANT(guard) {
+	size_t first;		/* page of a range that begins there */
+};
+
+FIXTURE_VARIANT_ADD(guard, whole) {
+	.first = 0,
+};
+
+FIXTURE_VARIANT_ADD(guard, begins_in_a_folio) {
+	.first = 8,
+};
+
 FIXTURE_SETUP(guard)
 {
+	size_t before = variant->first * PAGE;
 	int fd = memfd_create("guard", MFD_CLOEXEC);
 
 	if (file_put(SETTING, "always"))
@@ -44,7 +58,8 @@ FIXTURE_SETUP(guard)
 	if (madvise(self->area + SIZE - PAGE, PAGE, MADV_GUARD_INSTALL))
 		SKIP(return, "this kernel has no guards in shared memory");
 	ASSERT_OK(pair_net(&self->ms));
-	ASSERT_OK(pair_start(&self->pair, self->ms, getpid(), self->area, SIZE));
+	ASSERT_OK(pair_start(&self->pair, self->ms, getpid(), self->area + before,
+			     SIZE - before));
 	ASSERT_OK(pair_sync(&self->pair));
 	ASSERT_EQ(0, memsync_set_interval(self->ms, self->pair.source, NEVER));
 }
@@ -67,7 +82,7 @@ static pid_t child_writes(unsigned char *area, unsigned char value, int *done)
 	if (pid)
 		return pid;
 	for (at = 0; at < SIZE - FOLIO; at += FOLIO)
-		area[at + 5 * PAGE] = value;
+		area[at + 9 * PAGE] = value;
 	if (write(done[1], "", 1) == 1)
 		pause();
 	_exit(1);
@@ -75,6 +90,7 @@ static pid_t child_writes(unsigned char *area, unsigned char value, int *done)
 
 TEST_F(guard, forked)
 {
+	size_t length = SIZE - FOLIO - variant->first * PAGE;
 	unsigned int round;
 	int done[2];
 
@@ -92,7 +108,7 @@ TEST_F(guard, forked)
 		ASSERT_LT(0, pid);
 		ASSERT_EQ(1, read(done[0], &byte, 1));
 		ASSERT_OK(pair_sync(&self->pair));
-		ASSERT_OK(pair_compare_direct(&self->pair, 0, SIZE - FOLIO));
+		ASSERT_OK(pair_compare_direct(&self->pair, 0, length));
 		kill(pid, SIGKILL);
 		ASSERT_EQ(pid, waitpid(pid, NULL, 0));
 	}
