@@ -10,4 +10,10 @@
  */
 int disk_file(void);
 
+/*
+ * A new file on a device whose memory is mapped directly: ordinary memory that the kernel was
+ * booted to take for one, with memmap=32M!768M. As above, but empty.
+ */
+int dax_file(void);
+
 #endif /* _SELFTESTS_DISK_H */

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "disk.h"
 #include "test.h"
 
 #ifndef SYS_memfd_secret
@@ -154,20 +155,6 @@ TEST_F(refusals, device)
 	EXPECT_REFUSED_AT(-EOPNOTSUPP, "device", m, try_range(self->ms, m, PAGE));
 }
 
-/* The guest is to be booted with memmap=32M!768M, which makes ordinary memory such a device. */
-static int open_dax(void)
-{
-	static const char script[] =
-		"modprobe -qa nd_e820 nd_pmem && for i in $(seq 50); do "
-		"[ -b /dev/pmem0 ] && break; sleep 0.1; done; "
-		"mkfs.ext4 -q -b 4096 -O ^has_journal /dev/pmem0 && "
-		"mount --make-rprivate / && mount -o dax=always /dev/pmem0 /mnt";
-
-	if (unshare(CLONE_NEWNS) || system(script))
-		return -1;
-	return open("/mnt/file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-}
-
 TEST_F(refusals, dax)
 {
 	unsigned int i;
@@ -175,7 +162,7 @@ TEST_F(refusals, dax)
 
 	if (system("grep -q 'Persistent Memory (legacy)' /proc/iomem"))
 		SKIP(return, "no memmap=32M!768M");
-	fd = open_dax();
+	fd = dax_file();
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, posix_fallocate(fd, 0, SIZE));
 	for (i = 0; i < 2; i++) {
