@@ -257,36 +257,6 @@ TEST_F(userfault, swapped_out)
 	swap_off(device);
 }
 
-/* Of 6.6, which the C library's headers may not have yet. */
-#ifndef UFFDIO_POISON
-
-struct uffdio_poison {
-	struct uffdio_range range;
-	__u64 mode;
-	__s64 updated;
-};
-
-#define UFFDIO_POISON		_IOWR(UFFDIO, 0x08, struct uffdio_poison)
-#endif
-
-/* It has no content any more, whatever it was: as a page with a memory error. */
-TEST_F(userfault, poisoned)
-{
-	struct uffdio_poison poison = {
-		.range = { .start = (uintptr_t)self->area + 9 * PAGE, .len = PAGE },
-	};
-	char reason[MEMSYNC_REASON_MAX + 1];
-
-	ASSERT_TRUE(arm(&self->armed.fd, self->area, SIZE, UFFDIO_REGISTER_MODE_MISSING, 0));
-	ASSERT_EQ(0, madvise(self->area + 9 * PAGE, PAGE, MADV_DONTNEED));
-	if (ioctl(self->armed.fd, UFFDIO_POISON, &poison))
-		SKIP(return, "a kernel without UFFDIO_POISON");
-	EXPECT_NE(NULL, pair_sync(&self->pair));
-	ASSERT_OK(pair_wait_state(&self->pair, self->pair.source, MEMSYNC_REGION_GONE, reason,
-				  sizeof(reason)));
-	EXPECT_NE(NULL, strstr(reason, "cannot be read"));
-}
-
 /* The one who fills it need not be the process. */
 TEST_F(userfault, copied_by_another_process)
 {
