@@ -45,7 +45,59 @@ static __attribute__((noreturn)) void *work(void *arg)
 	}
 }
 
-static void complain(const struct torture *t, const char *why)
+#define DIFFERENT	8	/* pages that are told of, at most */
+
+static uint64_t word_at(int fd, uint64_t index)
+{
+	uint64_t word;
+
+	return pread(fd, &word, sizeof(word), index * sizeof(word)) == sizeof(word) ? word : 0;
+}
+
+/* What the kernel says of a page that differs: see Documentation/admin-guide/mm/pagemap.rst. */
+static void tell_page(const unsigned char *page, const unsigned char *copy)
+{
+	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	int kpageflags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	uint64_t entry = word_at(pagemap, (uintptr_t)page / PAGE);
+	unsigned int first = 0, last = PAGE - 1;
+
+	while (page[first] == copy[first])
+		first++;
+	while (page[last] == copy[last])
+		last--;
+	printf("# %p: bytes %u to %u, %02x %02x and not %02x %02x, entry %jx, page flags %jx\n",
+	       (void *)page, first, last, copy[first], copy[last], page[first], page[last],
+	       (uintmax_t)entry, (uintmax_t)word_at(kpageflags, entry & ((1ULL << 55) - 1)));
+	close(kpageflags);
+	close(pagemap);
+}
+
+/* All that differs, and whether it was found later. Nobody writes. */
+static void examine(const struct torture *t, struct pair *pair, struct pair *second)
+{
+	unsigned int nr = 0;
+	const char *later;
+	size_t at;
+
+	if (!pair->ms || !pair->replica)
+		return;
+	for (at = 0; at < t->size; at += PAGE)
+		if (memcmp(t->area + at, pair->replica + at, PAGE) && nr++ < DIFFERENT)
+			tell_page(t->area + at, pair->replica + at);
+	printf("# %u pages differ\n", nr);
+	if (second->ms) {
+		later = pair_sync_compare(second);
+		printf("# a second region from %jx to %jx: %s\n",
+		       (uintmax_t)second->ranges[0].start, (uintmax_t)second->ranges[0].end,
+		       later ? later : "equal");
+	}
+	later = pair_sync_compare(pair);
+	printf("# after another barrier: %s\n", later ? later : "equal");
+}
+
+static void complain(const struct torture *t, const char *why, struct pair *pair,
+		     struct pair *second)
 {
 	unsigned int i;
 
@@ -54,6 +106,7 @@ static void complain(const struct torture *t, const char *why)
 	for (i = 0; i < WORKERS; i++)
 		printf("# thread %u: own memory at %p, %lu actions, the last one: %s\n", i,
 		       (void *)t->workers[i].own, t->workers[i].done, t->workers[i].last);
+	examine(t, pair, second);
 }
 
 /* ---- regions that come and go over the same memory ---- */
@@ -239,8 +292,8 @@ static const char *torment(struct torture *t, uint64_t seed, time_t seconds)
 	time_t begin = now(), said = begin;
 	unsigned long rounds = 0, regions = 1;
 	struct pair second = { };
+	struct pair pair = { };
 	struct memsync *ms;
-	struct pair pair;
 	const char *why;
 
 	why = pair_net(&ms);
@@ -264,6 +317,8 @@ static const char *torment(struct torture *t, uint64_t seed, time_t seconds)
 		fflush(stdout);
 	}
 	printf("# %lu comparisons of %zu MiB\n", rounds, t->size / MIB);
+	if (why)
+		complain(t, why, &pair, &second);
 	return why;
 }
 
@@ -285,8 +340,6 @@ int main(int argc, char **argv)
 	v.seed = ~seed;
 	pthread_create(&v.thread, NULL, visitor, &v);
 	why = torment(&t, seed, atol(argv[2]));
-	if (why)
-		complain(&t, why);
 	atomic_store(&v.stop, true);
 	pthread_join(v.thread, NULL);
 	printf("# %u visits of another region\n", v.visits);
