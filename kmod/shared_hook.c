@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/static_call.h>
+#include <linux/userfaultfd_k.h>
 #include "hook.h"
 #include "object.h"
 #include "shared.h"
@@ -270,8 +271,9 @@ static int no_copy(struct vm_area_struct *to, struct vm_area_struct *from)
 DEFINE_STATIC_CALL(memsync_copy_page_range, no_copy);
 
 /*
- * A child finds its entries of shared memory by faults, but where there are guards: those it
- * gets from its parent, and those of a large folio are all writable if one of them is.
+ * A child finds its entries of shared memory by faults, but where there are guards or the
+ * protection of a userfaultfd: those it gets from its parent, and those of a large folio are
+ * all writable if one of them is.
  */
 static int counted_copy(struct vm_area_struct *to, struct vm_area_struct *from)
 {
@@ -287,11 +289,17 @@ static int counted_copy(struct vm_area_struct *to, struct vm_area_struct *from)
 	return ret;
 }
 
+/* As vma_needs_copy() asks; from 6.15 to 6.18 a guard gives the mapping an anon_vma. */
+static __always_inline bool is_copied(const struct vm_area_struct *vma)
+{
+	return vma->anon_vma || vma->vm_flags & (VM_MAYBE_GUARD | VM_UFFD_WP | VM_UFFD_RWP);
+}
+
 static void notrace copy_hook(struct ftrace_regs *fregs)
 {
 	const struct vm_area_struct *vma = pointer_at(fregs, 1);
 
-	if (vma->vm_flags & VM_MAYBE_GUARD && memsync_view_may_see_vma(vma))
+	if (is_copied(vma) && memsync_view_may_see_vma(vma))
 		ftrace_regs_set_instruction_pointer(fregs, (unsigned long)counted_copy);
 }
 
