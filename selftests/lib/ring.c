@@ -28,19 +28,34 @@ static unsigned int *ring_u32(unsigned char *base, unsigned int offset)
 	return (unsigned int *)(base + offset);
 }
 
+/* What is submitted is told of before a signal, or a debugger, that ends the waiting. */
+static int wait_done(const struct ring *r, unsigned int head)
+{
+	unsigned int *tail = ring_u32(r->cq, r->params.cq_off.tail);
+
+	while (__atomic_load_n(tail, __ATOMIC_ACQUIRE) == head)
+		if (syscall(SYS_io_uring_enter, r->fd, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0 &&
+		    errno != EINTR)
+			return -errno;
+	return 0;
+}
+
 int ring_do(struct ring *r, const struct io_uring_sqe *sqe)
 {
 	unsigned int *tail = ring_u32(r->sq, r->params.sq_off.tail);
 	unsigned int *head = ring_u32(r->cq, r->params.cq_off.head);
 	unsigned int at = *tail & (r->params.sq_entries - 1);
 	struct io_uring_cqe *cqes = (void *)(r->cq + r->params.cq_off.cqes);
-	int res;
+	int err, res;
 
 	r->sqes[at] = *sqe;
 	ring_u32(r->sq, r->params.sq_off.array)[at] = at;
 	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
 	if (syscall(SYS_io_uring_enter, r->fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1)
 		return -errno;
+	err = wait_done(r, *head);
+	if (err)
+		return err;
 	res = cqes[*head & (r->params.cq_entries - 1)].res;
 	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
 	return res;

@@ -21,6 +21,7 @@
  *	new-secret MIB		one more, of memfd_secret(2)
  *	arm RANGE		puts it under a userfaultfd, which protects nothing of it
  *	widen RANGE NR SEED	by so many pages of what is reserved behind it, filled
+ *				unless SEED is 0
  *	move RANGE		to another address
  *	protect RANGE RIGHTS	PROT_* of mmap(2)
  *	heap KIB SEED		grows by so much, which is filled; or shrinks
@@ -131,7 +132,8 @@ static void allocate_one(size_t size, bool huge)
 	r->size = size;
 	r->start = reserve(size);
 	mprotect(r->start, r->size, PROT_READ | PROT_WRITE);
-	madvise(r->start, r->size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	/* What it may be widened by as well, so that all becomes one mapping. */
+	madvise(r->start, r->size + HUGE, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	atomic_store(&nr_ranges, nr_ranges + 1);	/* threads may be writing everywhere */
 }
 
@@ -217,7 +219,8 @@ static int widen(struct range *r, size_t length, uint64_t seed)
 {
 	if (mprotect(r->start + r->size, length, PROT_READ | PROT_WRITE))
 		return -1;
-	fill(r->start + r->size, length, seed);
+	if (seed)
+		fill(r->start + r->size, length, seed);
 	r->size += length;
 	return 0;
 }

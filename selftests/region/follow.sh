@@ -174,6 +174,23 @@ small_steps_in_a_reservation()
 	in_steps widen 0 8
 }
 
+# A huge page that comes with a write in a range reaches beyond it, where no write faults then
+beyond_the_end()
+{
+	one_host
+	h1 memsyncctl listen
+	receive h1 a
+	victim a 1M huge
+	h1 memsyncctl register --pid "${victim_pid[a]}" --addr anon --follow --name a \
+		--peer localhost
+	h1 memsyncctl sync a >/dev/null
+	tell a widen 0 256 0
+	tell a write 0 5 7
+	h1 memsyncctl sync a >/dev/null
+	tell a write 0 300 8
+	whole a h1 a h1 a
+}
+
 # As a compiler at run time does: by the time somebody looks, nobody may write
 made_read_only()
 {
@@ -591,9 +608,9 @@ a_sink_of_fixed_size()
 # The debug kernel, on which a command takes seconds, gets those that differ in the kernel
 if [ -n "$debug" ]; then
 	run forked_meanwhile two_peers across_a_reconnect while_it_writes another_kind \
-		a_sink_that_is_full made_read_only moved heap_and_stack new_mappings files
+		a_sink_that_is_full made_read_only moved beyond_the_end heap_and_stack new_mappings files
 else
-	run new_mappings unasked heap_and_stack small_steps small_steps_in_a_reservation moved \
+	run new_mappings unasked heap_and_stack small_steps small_steps_in_a_reservation moved beyond_the_end \
 		made_writable made_read_only unmapped_and_mapped another_kind hugetlb \
 		hugetlb_of_all files kinds not_files \
 		while_it_writes forked_meanwhile into_a_file a_service across_a_reconnect \
