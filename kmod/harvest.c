@@ -109,69 +109,6 @@ static unsigned long visit_blocks(struct memsync_walk *w, unsigned long next)
 	return next;
 }
 
-/* An anonymous folio of one page spares the sum over its pages. */
-static int expected_refs(struct folio *folio)
-{
-	if (likely(!folio_test_large(folio) && folio_test_anon(folio)))
-		return folio_mapcount(folio) + folio_test_swapcache(folio);
-	return folio_expected_ref_count(folio);
-}
-
-/* References beyond mappings and caches, and beyond @own: somebody may write with no fault. */
-bool memsync_folio_has_excess(struct folio *folio, unsigned int own)
-{
-	int before = folio_ref_count(folio), expected, after;
-
-	smp_rmb();	/* a mapping that goes takes its reference along, in this order */
-	expected = expected_refs(folio) + own;
-	smp_rmb();	/* and one that comes brings it */
-	after = folio_ref_count(folio);
-	/* Off the LRU lists a folio is in a batch or isolated, which holds one reference. */
-	return max(before, after) > expected + !folio_test_lru(folio);
-}
-
-static bool same_folio(const struct memsync_piece *piece, const struct folio *folio)
-{
-	return memsync_piece_has_page(piece) && page_folio(piece->page) == folio;
-}
-
-/* Has it no page, or one with just our reference and its mapping's? Such is no large folio's. */
-static bool is_single(const struct memsync_piece *piece)
-{
-	return !memsync_piece_has_page(piece) || likely(page_ref_count(piece->page) == 2);
-}
-
-/* The pieces of one folio, from @first on. Returns the one behind them. */
-static struct memsync_piece *keep_excess_of(struct memsync_walk *w, struct memsync_piece *first,
-					    struct memsync_piece *end)
-{
-	struct folio *folio = page_folio(first->page);
-	struct memsync_piece *piece = first + 1;
-
-	if (folio_ref_count(folio) <= 2)
-		return piece;
-	while (folio_test_large(folio) && piece < end && same_folio(piece, folio))
-		piece++;
-	if (!folio_test_anon(folio) || !memsync_folio_has_excess(folio, piece - first))
-		return piece;
-	for (; first < piece; first++)
-		memsync_track_mark(w->track, first->offset, 1);
-	return piece;
-}
-
-/* What may be written through a reference stays dirty. */
-static void keep_excess(struct memsync_walk *w)
-{
-	struct memsync_piece *piece = w->h->pieces, *end = piece + w->h->nr;
-
-	while (piece < end) {
-		if (likely(is_single(piece)))
-			piece++;
-		else
-			piece = keep_excess_of(w, piece, end);
-	}
-}
-
 /* Returns what speaks against it now, or NULL. */
 static const char *recheck_object(struct memsync_walk *w, const struct vm_area_struct *vma)
 {
@@ -450,7 +387,7 @@ static int harvest(struct memsync_walk *w, unsigned long *next, bool fetch)
 	if (err)
 		give_back(w);
 	else
-		keep_excess(w);
+		memsync_walk_keep_excess(w);
 	memsync_open_adapt(w->track, &w->hot, &w->neighbours);
 	memsync_delay(MEMSYNC_DELAY_FOUND);
 	w->vma = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What harvest.c and visit.c share. */
+/* What the parts of a walk share. */
 #ifndef _MEMSYNC_WALK_H
 #define _MEMSYNC_WALK_H
 
@@ -72,6 +72,7 @@ struct memsync_walk {
 
 void memsync_walk_block(struct memsync_walk *w);
 void memsync_walk_keep(struct memsync_walk *w);
+void memsync_walk_keep_excess(struct memsync_walk *w);
 bool memsync_folio_has_excess(struct folio *folio, unsigned int own);
 int memsync_settle(struct memsync_walk *w, bool fetch);
 void memsync_settle_end(struct memsync_walk *w);
