@@ -10,6 +10,7 @@ static unsigned int delays[MEMSYNC_DELAYS];	/* us */
 
 module_param_named(delay_entry, delays[MEMSYNC_DELAY_ENTRY], uint, 0600);
 module_param_named(delay_exit, delays[MEMSYNC_DELAY_EXIT], uint, 0600);
+module_param_named(delay_before, delays[MEMSYNC_DELAY_BEFORE], uint, 0600);
 module_param_named(delay_start, delays[MEMSYNC_DELAY_START], uint, 0600);
 module_param_named(delay_started, delays[MEMSYNC_DELAY_STARTED], uint, 0600);
 module_param_named(delay_changed, delays[MEMSYNC_DELAY_CHANGED], uint, 0600);
@@ -30,4 +31,13 @@ void memsync_delay(enum memsync_delay point)
 		udelay(STEP);
 	if (us)
 		udelay(us);
+}
+
+/* The CPU is free for others meanwhile. */
+void memsync_delay_asleep(enum memsync_delay point)
+{
+	unsigned int us = READ_ONCE(delays[point]);
+
+	if (us)
+		msleep(DIV_ROUND_UP(us, 1000));
 }

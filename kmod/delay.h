@@ -9,6 +9,7 @@
 enum memsync_delay {
 	MEMSYNC_DELAY_ENTRY,		/* fault: hinted at, not handled yet */
 	MEMSYNC_DELAY_EXIT,		/* fault: handled, not hinted at again */
+	MEMSYNC_DELAY_BEFORE,		/* notifier, where it may sleep: not begun yet; sleeps */
 	MEMSYNC_DELAY_START,		/* notifier: begun, nothing promoted yet */
 	MEMSYNC_DELAY_STARTED,		/* notifier: promoted, the change is yet to come */
 	MEMSYNC_DELAY_CHANGED,		/* notifier: about to end, nothing promoted yet */
@@ -25,8 +26,13 @@ enum memsync_delay {
 
 #ifdef MEMSYNC_CAN_WAIT
 void memsync_delay(enum memsync_delay point);
+void memsync_delay_asleep(enum memsync_delay point);
 #else
 static inline void memsync_delay(enum memsync_delay point)
+{
+}
+
+static inline void memsync_delay_asleep(enum memsync_delay point)
 {
 }
 #endif

@@ -6,6 +6,7 @@
  * None of the counts is taken under a lock that they are changed under. Each change that
  * makes them disagree for a moment is waited for, or counts as a reference.
  */
+#include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
 #include <linux/page-flags.h>
@@ -55,23 +56,26 @@ bool memsync_folio_has_excess(struct folio *folio, unsigned int own)
 
 /*
  * folio_isolate_lru() takes the folio off its list before it takes a reference. Who calls it
- * with none at hand holds the lock of an entry, and the folio has no other that may be written.
+ * with none at hand holds the lock of an entry that maps it: of the only one here.
  */
 static bool is_excused(const struct memsync_walk *w, const struct memsync_piece *piece,
 		       unsigned long addr, unsigned int own)
 {
+	struct folio *folio = page_folio(piece->page);
+	struct vm_area_struct *vma;
 	struct memsync_ptes ptes;
 	bool ret = false;
 	pmd_t *pmd;
 
-	if (!mmap_read_trylock(w->mm))
+	if (folio_test_large(folio) || folio_mapcount(folio) != 1 || !mmap_read_trylock(w->mm))
 		return false;
-	pmd = vma_lookup(w->mm, addr) ? memsync_pgwalk_pmd(w->mm, addr) : NULL;
+	vma = vma_lookup(w->mm, addr);
+	pmd = vma && !is_vm_hugetlb_page(vma) ? memsync_pgwalk_pmd(w->mm, addr) : NULL;
 	if (pmd && memsync_pgwalk_lock(w->mm, pmd, addr, &ptes)) {
 		pte_t pte = ptep_get(ptes.first);
 
 		ret = pte_present(pte) && pte_pfn(pte) == page_to_pfn(piece->page) &&
-		      !memsync_folio_has_excess(page_folio(piece->page), own);
+		      !memsync_folio_has_excess(folio, own);
 		memsync_pgwalk_unlock(&ptes);
 	}
 	mmap_read_unlock(w->mm);
@@ -92,7 +96,7 @@ static bool has_excess(const struct memsync_walk *w, const struct memsync_piece 
 	int nr = excess(folio, own, &off);
 
 	if (folio_test_large(folio) &&
-	    (active || memsync_mm_began_in(w->track->m, block, started)))
+	    (nr < 0 || active || memsync_mm_began_in(w->track->m, block, started)))
 		return true;
 	return nr > 0 && !(nr == 1 && off && is_excused(w, piece, addr, own));
 }

@@ -66,6 +66,8 @@ static int invalidate_start(struct mmu_notifier *mn, const struct mmu_notifier_r
 	struct memsync_mm *m = container_of(mn, struct memsync_mm, notifier);
 	struct memsync_track *track;
 
+	if (mmu_notifier_range_blockable(range))
+		memsync_delay_asleep(MEMSYNC_DELAY_BEFORE);
 	memsync_mm_active_begin(m, range->start, range->end);
 	if (widens(m, range))
 		memsync_mm_widening_begin(m, range->start, range->end);
