@@ -21,86 +21,99 @@
 #define BORDER		(1UL << 46)	/* where one of 512 GiB ends and nothing is mapped */
 #define UFFD_WP		(1ULL << 57)	/* in an entry of pagemap */
 
-enum { WRITES, LAST, ENDED };
+/**
+ * struct armed - memory under a userfaultfd, who writes to it, and who protects it
+ * @area: a page on either side of the border
+ * @fd: the userfaultfd
+ * @writer: a thread on the other CPU
+ * @ending: it writes once more, elsewhere in the page, and ends
+ * @protector: another thread
+ * @done: it has protected all, and flushed
+ */
+struct armed {
+	unsigned char *area;
+	int fd;
+	pthread_t writer;
+	atomic_bool ending;
+	pthread_t protector;
+	atomic_bool done;
+};
 
 FIXTURE(late_flush) {
 	struct memsync *ms;
 	struct pair pair;
-	unsigned char *area;	/* a page on either side of the border */
-	int uffd;
-	pthread_t writer;
-	atomic_int state;	/* of it */
-	pthread_t protector;
-	atomic_bool protected;
+	struct armed armed;
 };
 
-static bool arm(FIXTURE_DATA(late_flush) *self)
+static bool arm(struct armed *armed)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register reg = {
-		.range = { .start = (uintptr_t)self->area, .len = 2 * PAGE },
+		.range = { .start = (uintptr_t)armed->area, .len = 2 * PAGE },
 		.mode = UFFDIO_REGISTER_MODE_WP,
 	};
 
-	self->uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	return self->uffd >= 0 && !ioctl(self->uffd, UFFDIO_API, &api) &&
-	       !ioctl(self->uffd, UFFDIO_REGISTER, &reg);
+	armed->fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	return armed->fd >= 0 && !ioctl(armed->fd, UFFDIO_API, &api) &&
+	       !ioctl(armed->fd, UFFDIO_REGISTER, &reg);
 }
 
-static int protect(FIXTURE_DATA(late_flush) *self, bool on)
+static int protect(const struct armed *armed, bool on)
 {
 	struct uffdio_writeprotect wp = {
-		.range = { .start = (uintptr_t)self->area, .len = 2 * PAGE },
+		.range = { .start = (uintptr_t)armed->area, .len = 2 * PAGE },
 		.mode = on ? UFFDIO_WRITEPROTECT_MODE_WP : 0,
 	};
 
-	return ioctl(self->uffd, UFFDIO_WRITEPROTECT, &wp);
+	return ioctl(armed->fd, UFFDIO_WRITEPROTECT, &wp);
 }
 
 FIXTURE_SETUP(late_flush)
 {
+	unsigned char *area;
+
 	stay_on(0);
-	self->area = mmap((void *)(BORDER - PAGE), 2 * PAGE, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-	ASSERT_EQ((void *)(BORDER - PAGE), self->area);
-	memory_fill_all(self->area, 2 * PAGE, 1);
+	area = mmap((void *)(BORDER - PAGE), 2 * PAGE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	ASSERT_EQ((void *)(BORDER - PAGE), area);
+	self->armed.area = area;
+	memory_fill_all(area, 2 * PAGE, 1);
 	ASSERT_OK(pair_net(&self->ms));
-	ASSERT_OK(pair_start(&self->pair, self->ms, getpid(), self->area, 2 * PAGE));
+	ASSERT_OK(pair_start(&self->pair, self->ms, getpid(), area, 2 * PAGE));
 	ASSERT_OK(pair_sync_compare(&self->pair));
-	ASSERT_TRUE(arm(self));
+	ASSERT_TRUE(arm(&self->armed));
 }
 
 FIXTURE_TEARDOWN(late_flush)
 {
 	delay_put("before", 0);
-	close(self->uffd);
+	close(self->armed.fd);
 	pair_stop(&self->pair);
 	memsync_close(self->ms);
-	munmap(self->area, 2 * PAGE);
+	munmap(self->armed.area, 2 * PAGE);
 }
 
 /* Nothing else comes to run on its CPU, and with it another translation for all. */
 static void *write_on(void *arg)
 {
-	FIXTURE_DATA(late_flush) *self = arg;
+	struct armed *armed = arg;
 	struct sched_param first = { .sched_priority = 1 };
-	volatile unsigned char *at = self->area;
+	volatile unsigned char *at = armed->area;
 
 	stay_on(1);
 	sched_setscheduler(0, SCHED_FIFO, &first);
-	while (atomic_load(&self->state) == WRITES)
+	while (!atomic_load(&armed->ending))
 		at[0]++;
 	at[1] = 0;
-	atomic_store(&self->state, ENDED);
 	return NULL;
 }
 
 static void *protect_slowly(void *arg)
 {
-	FIXTURE_DATA(late_flush) *self = arg;
+	struct armed *armed = arg;
 
-	protect(self, true);
-	atomic_store(&self->protected, true);
+	protect(armed, true);
+	atomic_store(&armed->done, true);
 	return NULL;
 }
 
@@ -118,28 +131,29 @@ static bool is_protected(const unsigned char *page)
 
 TEST_F(late_flush, of_a_userfaultfd)
 {
-	unsigned int ms = sized(1500, 6000), tries = 3 * ms;
+	struct armed *armed = &self->armed;
+	unsigned int ms = sized(3000, 10000), tries = 3 * ms;
 
 	if (!delays_built())
 		SKIP(return, "only a build for tests can be made to wait");
-	pthread_create(&self->writer, NULL, write_on, self);
+	pthread_create(&armed->writer, NULL, write_on, armed);
 	usleep(20000);
 	ASSERT_OK(pair_sync(&self->pair));
 	usleep(20000);
 	ASSERT_EQ(0, delay_put("before", ms * 1000));
-	pthread_create(&self->protector, NULL, protect_slowly, self);
-	while (!is_protected(self->area) && --tries)
+	pthread_create(&armed->protector, NULL, protect_slowly, armed);
+	while (!is_protected(armed->area) && --tries)
 		usleep(1000);
 	delay_put("before", 0);
 	ASSERT_OK(pair_sync(&self->pair));
 	/* By an old translation, or else it waits for the protection to be lifted. */
-	atomic_store(&self->state, LAST);
+	atomic_store(&armed->ending, true);
 	usleep(20000);
-	EXPECT_FALSE(atomic_load(&self->protected));
-	pthread_join(self->protector, NULL);
+	EXPECT_FALSE(atomic_load(&armed->done));
+	pthread_join(armed->protector, NULL);
 	ASSERT_OK(pair_sync_compare(&self->pair));
-	ASSERT_EQ(0, protect(self, false));
-	pthread_join(self->writer, NULL);
+	ASSERT_EQ(0, protect(armed, false));
+	pthread_join(armed->writer, NULL);
 	ASSERT_OK(pair_sync_compare(&self->pair));
 }
 
