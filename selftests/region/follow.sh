@@ -608,10 +608,11 @@ a_sink_of_fixed_size()
 # The debug kernel, on which a command takes seconds, gets those that differ in the kernel
 if [ -n "$debug" ]; then
 	run forked_meanwhile two_peers across_a_reconnect while_it_writes another_kind \
-		a_sink_that_is_full made_read_only moved beyond_the_end heap_and_stack new_mappings files
+		a_sink_that_is_full made_read_only moved beyond_the_end heap_and_stack \
+		new_mappings files
 else
-	run new_mappings unasked heap_and_stack small_steps small_steps_in_a_reservation moved beyond_the_end \
-		made_writable made_read_only unmapped_and_mapped another_kind hugetlb \
+	run new_mappings unasked heap_and_stack small_steps small_steps_in_a_reservation moved \
+		beyond_the_end made_writable made_read_only unmapped_and_mapped another_kind hugetlb \
 		hugetlb_of_all files kinds not_files \
 		while_it_writes forked_meanwhile into_a_file a_service across_a_reconnect \
 		two_peers no_peer_yet a_sink_that_is_full a_sink_of_fixed_size

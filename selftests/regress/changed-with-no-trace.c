@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "pagemap.h"
 #include "ring.h"
 #include "swap.h"
 #include "test.h"
@@ -175,18 +176,6 @@ TEST_F(traceless, read_into_fixed_buffer)
 	EXPECT_OK(pair_sync_compare(&self->pair));
 }
 
-static bool is_mapped(const void *page)
-{
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	uint64_t entry = 0;
-
-	if (pread(fd, &entry, sizeof(entry), (uintptr_t)page / PAGE * sizeof(entry)) !=
-	    sizeof(entry))
-		entry = 0;
-	close(fd);
-	return entry >> 63;
-}
-
 static bool map(unsigned char *at, size_t size, int fd, off_t offset)
 {
 	return mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, offset) == at;
@@ -208,7 +197,7 @@ static int write_and_be_collapsed(int fd, int ask, int answer)
 	at[65 * PAGE + 10] ^= 0x55;
 	if (!map(at + HUGE / 2, HUGE / 2, fd, HUGE / 2) || madvise(at, HUGE, MADV_HUGEPAGE))
 		return 3;
-	while (is_mapped(at + 65 * PAGE) && --tries)
+	while (pagemap_entry(at + 65 * PAGE) & PAGEMAP_PRESENT && --tries)
 		usleep(10000);
 	return tries ? 0 : 4;
 }

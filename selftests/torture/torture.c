@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "disk.h"
+#include "pagemap.h"
 #include "torture.h"
 
 static time_t now(void)
@@ -54,12 +55,11 @@ static uint64_t word_at(int fd, uint64_t index)
 	return pread(fd, &word, sizeof(word), index * sizeof(word)) == sizeof(word) ? word : 0;
 }
 
-/* What the kernel says of a page that differs: see Documentation/admin-guide/mm/pagemap.rst. */
+/* What the kernel says of a page that differs. */
 static void tell_page(const unsigned char *page, const unsigned char *copy)
 {
-	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	int kpageflags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
-	uint64_t entry = word_at(pagemap, (uintptr_t)page / PAGE);
+	uint64_t entry = pagemap_entry(page);
 	unsigned int first = 0, last = PAGE - 1;
 
 	while (page[first] == copy[first])
@@ -68,9 +68,8 @@ static void tell_page(const unsigned char *page, const unsigned char *copy)
 		last--;
 	printf("# %p: bytes %u to %u, %02x %02x and not %02x %02x, entry %jx, page flags %jx\n",
 	       (void *)page, first, last, copy[first], copy[last], page[first], page[last],
-	       (uintmax_t)entry, (uintmax_t)word_at(kpageflags, entry & ((1ULL << 55) - 1)));
+	       (uintmax_t)entry, (uintmax_t)word_at(kpageflags, entry & PAGEMAP_FRAME));
 	close(kpageflags);
-	close(pagemap);
 }
 
 /* All that differs, and whether it was found later. Nobody writes. */

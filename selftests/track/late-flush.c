@@ -16,10 +16,10 @@
 #include <unistd.h>
 
 #include "cpu.h"
+#include "pagemap.h"
 #include "test.h"
 
 #define BORDER		(1UL << 46)	/* where one of 512 GiB ends and nothing is mapped */
-#define UFFD_WP		(1ULL << 57)	/* in an entry of pagemap */
 
 /**
  * struct armed - memory under a userfaultfd, who writes to it, and who protects it
@@ -117,18 +117,6 @@ static void *protect_slowly(void *arg)
 	return NULL;
 }
 
-static bool is_protected(const unsigned char *page)
-{
-	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	uint64_t entry = 0;
-
-	if (pread(pagemap, &entry, sizeof(entry), (uintptr_t)page / PAGE * sizeof(entry)) !=
-	    sizeof(entry))
-		entry = 0;
-	close(pagemap);
-	return entry & UFFD_WP;
-}
-
 TEST_F(late_flush, of_a_userfaultfd)
 {
 	struct armed *armed = &self->armed;
@@ -142,8 +130,9 @@ TEST_F(late_flush, of_a_userfaultfd)
 	usleep(20000);
 	ASSERT_EQ(0, delay_put("before", ms * 1000));
 	pthread_create(&armed->protector, NULL, protect_slowly, armed);
-	while (!is_protected(armed->area) && --tries)
+	while (!(pagemap_entry(armed->area) & PAGEMAP_UFFD_WP) && --tries)
 		usleep(1000);
+	ASSERT_NE(0, tries);
 	delay_put("before", 0);
 	ASSERT_OK(pair_sync(&self->pair));
 	/* By an old translation, or else it waits for the protection to be lifted. */
