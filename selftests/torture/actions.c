@@ -15,8 +15,10 @@
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE	23
 #endif
+#ifndef MADV_SOFT_OFFLINE
+#define MADV_SOFT_OFFLINE	101
+#endif
 
-/* Mostly few pages, now and then up to 4 MiB. */
 struct run some_of(struct worker *w, unsigned char *start, size_t size)
 {
 	size_t pages = size / PAGE;
@@ -38,9 +40,10 @@ struct run own_run(struct worker *w)
 	return some_of(w, w->own, w->own_size);
 }
 
-/* Where this worker may write: everybody's, or its own. */
 struct run any_run(struct worker *w)
 {
+	if (!below(w, 8))
+		return some_of(w, w->t->huge, 2 * w->t->huge_size);
 	return below(w, 2) ? common_run(w) : own_run(w);
 }
 
@@ -292,6 +295,7 @@ static void child(struct worker *w)
 		w->t->area[below(w, w->t->common)] ^= 1;
 		w->t->alias[below(w, w->t->shared_size - PAGE)]++;
 		w->t->mapped[below(w, DISK_SIZE)]++;
+		w->t->huge_shared[below(w, w->t->huge_size)]++;
 	}
 	_exit(0);
 }
@@ -336,6 +340,14 @@ static void compact(struct worker *w)
 	file_put("/proc/sys/vm/compact_memory", "1");
 }
 
+/* As if it were about to break. It is lost for good, so only now and then. */
+static void retire(struct worker *w)
+{
+	struct run r = below(w, 2) ? common_run(w) : own_run(w);
+
+	madvise(r.start, PAGE, MADV_SOFT_OFFLINE);
+}
+
 /* Between the nodes, where there are two. */
 static void migrate(struct worker *w)
 {
@@ -370,11 +382,16 @@ static const struct {
 	ACTION(20, drop_shared),
 	ACTION(8, punch),
 	ACTION(8, remap_alias),
+	ACTION(30, write_huge),
+	ACTION(4, drop_huge),
+	ACTION(2, map_huge_over),
 	ACTION(60, write_mapped),
 	ACTION(20, write_copied),
 	ACTION(20, write_disk),
 	ACTION(20, drop_mapped),
 	ACTION(8, punch_disk),
+	ACTION(10, truncate_object),
+	ACTION(30, write_cut),
 	ACTION(40, read_file),
 	ACTION(30, read_pipe),
 	ACTION(30, read_direct),
@@ -411,6 +428,7 @@ static const struct {
 	ACTION(3, forget_soft_dirty),
 	ACTION(1, compact),
 	ACTION(8, migrate),
+	ACTION(1, retire),
 };
 
 void act(struct worker *w)

@@ -29,6 +29,7 @@ static void write_shared_memory(struct neighbour *n, const struct torture *t)
 		t->alias[any(n, t->shared_size - PAGE)]++;
 		t->mapped[any(n, DISK_SIZE)]++;
 	}
+	t->huge_shared[any(n, t->huge_size)]++;
 }
 
 static void write_vm(struct neighbour *n, const struct torture *t, pid_t pid)
@@ -70,7 +71,8 @@ static __attribute__((noreturn)) void live(struct neighbour *n, const struct tor
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* What was private stays the other's alone. */
-	munmap(t->area, t->mapped - t->area);
+	munmap(t->area, t->huge_shared - t->area);
+	munmap(t->huge_shared + t->huge_size, t->shared - t->huge_shared - t->huge_size);
 	munmap(t->copied, DISK_SIZE);
 	for (;;) {
 		size_t what = any(n, 100);

@@ -176,7 +176,43 @@ static const char *change_second(struct torture *t, struct pair *second, struct 
 
 /* ---- rounds ---- */
 
-/* The end of the area is a shared object, that is mapped twice. */
+static unsigned char *take(unsigned char **at, size_t size)
+{
+	*at += size;
+	return *at - size;
+}
+
+/* Where what is, see struct torture. */
+static int lay_out(struct torture *t)
+{
+	size_t own = sized(4 * MIB, 2 * MIB);
+	unsigned char *at;
+	unsigned int i;
+
+	t->common = sized(24 * MIB, 12 * MIB);
+	t->huge_size = sized(2 * HUGE, HUGE);
+	t->shared_size = sized(6 * MIB, 3 * MIB);
+	t->size = t->common + 2 * t->huge_size + WORKERS * own + t->shared_size + 2 * DISK_SIZE +
+		  ARRAY_SIZE(t->cut) * CUT_SIZE;
+	t->area = memory_new(t->size);
+	if (!t->area)
+		return -1;
+	at = t->area + t->common;
+	t->huge = take(&at, t->huge_size);
+	t->huge_shared = take(&at, t->huge_size);
+	for (i = 0; i < WORKERS; i++) {
+		t->workers[i].own_size = own;
+		t->workers[i].own = take(&at, own);
+	}
+	t->shared = take(&at, t->shared_size);
+	t->mapped = take(&at, DISK_SIZE);
+	t->copied = take(&at, DISK_SIZE);
+	for (i = 0; i < ARRAY_SIZE(t->cut); i++)
+		t->cut[i].start = take(&at, CUT_SIZE);
+	return 0;
+}
+
+/* An object that is mapped twice. */
 static int share(struct torture *t)
 {
 	int flags = PROT_READ | PROT_WRITE;
@@ -184,14 +220,13 @@ static int share(struct torture *t)
 	t->object = memfd_create("object", 0);
 	if (t->object < 0 || ftruncate(t->object, t->shared_size))
 		return -1;
-	t->shared = t->area + t->size - t->shared_size;
 	t->alias = mmap(NULL, t->shared_size - PAGE, flags, MAP_SHARED, t->object, PAGE);
 	return t->alias == MAP_FAILED ||
 	       mmap(t->shared, t->shared_size, flags, MAP_SHARED | MAP_FIXED, t->object, 0) !=
 	       t->shared;
 }
 
-/* Before it, a file on a disk: shared, and as a private copy. */
+/* A file on a disk: shared, and as a private copy. */
 static int map_disk(struct torture *t)
 {
 	int flags = PROT_READ | PROT_WRITE, fd = disk_file();
@@ -199,8 +234,6 @@ static int map_disk(struct torture *t)
 	close(fd);
 	t->disk = open(DISK_PATH, O_RDWR | O_CLOEXEC);
 	t->direct = open(DISK_PATH, O_RDWR | O_DIRECT | O_CLOEXEC);
-	t->copied = t->shared - DISK_SIZE;
-	t->mapped = t->copied - DISK_SIZE;
 	return fd < 0 || t->disk < 0 || t->direct < 0 ||
 	       mmap(t->mapped, DISK_SIZE, flags, MAP_SHARED | MAP_FIXED, t->disk, 0) !=
 	       t->mapped ||
@@ -223,15 +256,11 @@ static void set_up(struct torture *t, uint64_t seed)
 {
 	unsigned int i;
 
-	t->size = sized(48 * MIB, 24 * MIB);
-	t->common = t->size / 2;
-	t->shared_size = t->size / 8;
-	t->area = memory_new(t->size);
-	if (!t->area)
+	if (lay_out(t) || huge_open(t) || share(t) || map_disk(t) || cut_open(t)) {
+		perror("torture: cannot map what it needs");
 		exit(2);
-	memory_fill(t->area, t->size / 4 * 3, seed);
-	if (share(t) || map_disk(t))
-		exit(2);
+	}
+	memory_fill(t->area, t->shared - t->area, seed);
 	t->file = memfd_create("content", 0);
 	if (t->file < 0 || write(t->file, t->area, 2 * MIB) != 2 * MIB)
 		exit(2);
@@ -248,8 +277,6 @@ static void set_up(struct torture *t, uint64_t seed)
 
 		w->t = t;
 		w->seed = seed * WORKERS + i;
-		w->own_size = (t->mapped - t->area - t->common) / WORKERS;
-		w->own = t->area + t->common + i * w->own_size;
 		w->scratch = memory_new_sparse(w->own_size);
 		w->last = "none";
 		if (!w->scratch || ring_open(&w->ring) || armed_open(w) ||
@@ -261,7 +288,7 @@ static void set_up(struct torture *t, uint64_t seed)
 static const char *one_round(struct torture *t, struct pair *pair, struct pair *second,
 			     uint64_t *seed)
 {
-	unsigned int barriers = random_next(seed) % 3;
+	unsigned int barriers = random_next(seed) % 3, broken = random_next(seed) % 16 == 0;
 	const char *why = NULL, *parked;
 
 	atomic_store(&t->running, true);
@@ -269,6 +296,8 @@ static const char *one_round(struct torture *t, struct pair *pair, struct pair *
 	neighbour_run(t);
 	while (barriers-- && !why)
 		why = pair_sync(pair);
+	if (broken && !why)
+		why = break_a_page(pair->ms, seed);
 	usleep(random_next(seed) % 400000);
 	parked = neighbour_park(t);
 	atomic_store(&t->running, false);
@@ -333,7 +362,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	seed = strtoull(argv[1], NULL, 0);
-	printf("TAP version 13\n1..1\n# seed %ju\n", (uintmax_t)seed);
+	printf("# seed %ju\n", (uintmax_t)seed);
 	fflush(stdout);
 	set_up(&t, seed);
 	v.seed = ~seed;

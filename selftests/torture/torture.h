@@ -19,6 +19,7 @@
 #define WORKERS	4
 #define FREED	8
 #define DISK_SIZE	MIB	/* bytes of the file on a disk, see lib/disk.h */
+#define CUT_SIZE	(128 * PAGE)
 
 struct torture;
 
@@ -78,11 +79,25 @@ struct neighbour {
 };
 
 /**
+ * struct cut - an object that is cut short and grows again
+ * @fd: its file
+ * @start: where it is mapped, CUT_SIZE bytes
+ */
+struct cut {
+	int fd;
+	unsigned char *start;
+};
+
+/**
  * struct torture - the memory, and who changes it
- * @area: all of the region: first what everybody writes to, then each worker's own, then
- *	a file on a disk, twice, then a shared object
+ * @area: all of the region: what everybody writes to, then huge pages, then each worker's
+ *	own, then a shared object, then files
  * @size: bytes of it
  * @common: bytes that everybody writes to
+ * @pool: the file of the huge pages that are shared
+ * @huge: where huge pages are mapped privately
+ * @huge_shared: where @pool is
+ * @huge_size: bytes of either
  * @object: the file of the shared object
  * @shared: where it is in @area
  * @alias: another mapping of it, without its first page
@@ -91,6 +106,8 @@ struct neighbour {
  * @direct: the same, for direct I/O
  * @mapped: where it is mapped in @area
  * @copied: where it is mapped privately
+ * @cut: objects that are cut short
+ * @cutting: held by whoever goes to @cut
  * @file: a file of random bytes to read from
  * @holes: held where something is unmapped for a moment, and where something new is
  *	mapped wherever there is room
@@ -103,6 +120,10 @@ struct torture {
 	unsigned char *area;
 	size_t size;
 	size_t common;
+	int pool;
+	unsigned char *huge;
+	unsigned char *huge_shared;
+	size_t huge_size;
 	int object;
 	unsigned char *shared;
 	unsigned char *alias;
@@ -111,6 +132,8 @@ struct torture {
 	int direct;
 	unsigned char *mapped;
 	unsigned char *copied;
+	struct cut cut[2];
+	pthread_mutex_t cutting;
 	int file;
 	pthread_mutex_t holes;
 	struct neighbour *neighbour;
@@ -127,7 +150,7 @@ void settle(struct worker *w);
 
 /* Mostly few pages, now and then up to 4 MiB. */
 struct run some_of(struct worker *w, unsigned char *start, size_t size);
-/* Where this worker may write: everybody's, or its own. */
+/* Where this worker may write: everybody's, huge pages too, or its own. */
 struct run any_run(struct worker *w);
 
 /* kernel.c */
@@ -150,6 +173,20 @@ void write_object(struct worker *w);
 void drop_shared(struct worker *w);
 void punch(struct worker *w);
 void remap_alias(struct worker *w);
+
+/* huge.c; to be opened before there are threads. 0, or there are no huge pages */
+int huge_open(struct torture *t);
+void write_huge(struct worker *w);
+void drop_huge(struct worker *w);
+void map_huge_over(struct worker *w);
+
+/* cut.c; to be opened when there is a disk. 0, or it failed */
+int cut_open(struct torture *t);
+void truncate_object(struct worker *w);
+void write_cut(struct worker *w);
+
+/* poison.c; NULL, or what went wrong. */
+const char *break_a_page(struct memsync *ms, uint64_t *seed);
 
 /* disk.c */
 void write_mapped(struct worker *w);
