@@ -26,8 +26,9 @@ left_while_offered()
 	kill -STOP $receiver
 	tell a new 1
 	tell a fill 1 2
-	# The offer follows the pass that finds it
-	sleep 2
+	if h1 memsyncctl sync a --timeout "$(sized 3 15)" >/dev/null 2>&1; then
+		fail "the sink has answered"
+	fi
 	kill -KILL "${victim_pid[a]}"
 	wait_state h1 a disconnected sink
 	reason=$(region h1 a sink get reason)

@@ -282,6 +282,8 @@ static void move_out(struct worker *w)
 		mremap(to, r.size, r.size, flags | MREMAP_DONTUNMAP, r.start);
 	}
 	repair(r);
+	/* What could not be moved has unmapped its destination. */
+	repair((struct run){ to, r.size });
 	pthread_mutex_unlock(&w->t->holes);
 }
 

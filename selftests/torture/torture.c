@@ -56,18 +56,19 @@ static uint64_t word_at(int fd, uint64_t index)
 }
 
 /* What the kernel says of a page that differs. */
-static void tell_page(const unsigned char *page, const unsigned char *copy)
+static void tell_page(const void *at, const unsigned char *page, const unsigned char *copy)
 {
 	int kpageflags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
-	uint64_t entry = pagemap_entry(page);
+	uint64_t entry = pagemap_entry(at);
 	unsigned int first = 0, last = PAGE - 1;
 
-	while (page[first] == copy[first])
+	/* Passes go on. */
+	while (first < PAGE - 1 && page[first] == copy[first])
 		first++;
-	while (page[last] == copy[last])
+	while (last && page[last] == copy[last])
 		last--;
 	printf("# %p: bytes %u to %u, %02x %02x and not %02x %02x, entry %jx, page flags %jx\n",
-	       (void *)page, first, last, copy[first], copy[last], page[first], page[last],
+	       at, first, last, copy[first], copy[last], page[first], page[last],
 	       (uintmax_t)entry, (uintmax_t)word_at(kpageflags, entry & PAGEMAP_FRAME));
 	close(kpageflags);
 }
@@ -75,15 +76,22 @@ static void tell_page(const unsigned char *page, const unsigned char *copy)
 /* All that differs, and whether it was found later. Nobody writes. */
 static void examine(const struct torture *t, struct pair *pair, struct pair *second)
 {
+	int mem = pid_open_mem(getpid());
+	unsigned char page[PAGE];
 	unsigned int nr = 0;
 	const char *later;
 	size_t at;
 
 	if (!pair->ms || !pair->replica)
 		return;
-	for (at = 0; at < t->size; at += PAGE)
-		if (memcmp(t->area + at, pair->replica + at, PAGE) && nr++ < DIFFERENT)
-			tell_page(t->area + at, pair->replica + at);
+	for (at = 0; at < t->size; at += PAGE) {
+		/* Behind the end of an object there is nothing. */
+		if (pread(mem, page, PAGE, (uintptr_t)t->area + at) != PAGE)
+			memset(page, 0, PAGE);
+		if (memcmp(page, pair->replica + at, PAGE) && nr++ < DIFFERENT)
+			tell_page(t->area + at, page, pair->replica + at);
+	}
+	close(mem);
 	printf("# %u pages differ\n", nr);
 	if (second->ms) {
 		later = pair_sync_compare(second);
@@ -286,9 +294,9 @@ static void set_up(struct torture *t, uint64_t seed)
 }
 
 static const char *one_round(struct torture *t, struct pair *pair, struct pair *second,
-			     uint64_t *seed)
+			     uint64_t *seed, bool broken)
 {
-	unsigned int barriers = random_next(seed) % 3, broken = random_next(seed) % 16 == 0;
+	unsigned int barriers = random_next(seed) % 3;
 	const char *why = NULL, *parked;
 
 	atomic_store(&t->running, true);
@@ -297,7 +305,7 @@ static const char *one_round(struct torture *t, struct pair *pair, struct pair *
 	while (barriers-- && !why)
 		why = pair_sync(pair);
 	if (broken && !why)
-		why = break_a_page(pair->ms, seed);
+		why = break_a_page(t, pair->ms, seed);
 	usleep(random_next(seed) % 400000);
 	parked = neighbour_park(t);
 	atomic_store(&t->running, false);
@@ -328,7 +336,7 @@ static const char *torment(struct torture *t, uint64_t seed, time_t seconds)
 	if (!why)
 		why = pair_start_compared(&pair, ms, getpid(), t->area, t->size);
 	while (!why && now() < begin + seconds) {
-		why = one_round(t, &pair, &second, &seed);
+		why = one_round(t, &pair, &second, &seed, rounds % 16 == 1);
 		rounds++;
 		if (!why && random_next(&seed) % 16 == 0) {
 			why = again(t, &pair, ms);
@@ -342,9 +350,9 @@ static const char *torment(struct torture *t, uint64_t seed, time_t seconds)
 		printf("# %ld s: %lu comparisons, %lu regions, %ju pages shipped by this one\n",
 		       said - begin, rounds, regions,
 		       (uintmax_t)pair_stats(&pair).shipped_pages);
-		fflush(stdout);
 	}
-	printf("# %lu comparisons of %zu MiB\n", rounds, t->size / MIB);
+	printf("# %lu comparisons of %zu MiB; %lu pages were broken, and %lu times the region ended\n",
+	       rounds, t->size / MIB, t->broken, t->ended);
 	if (why)
 		complain(t, why, &pair, &second);
 	return why;
@@ -362,8 +370,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	seed = strtoull(argv[1], NULL, 0);
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("# seed %ju\n", (uintmax_t)seed);
-	fflush(stdout);
 	set_up(&t, seed);
 	v.seed = ~seed;
 	pthread_create(&v.thread, NULL, visitor, &v);

@@ -115,6 +115,8 @@ struct cut {
  * @neighbour_pid: its number
  * @gate: workers and main meet here before and after each comparison
  * @running: go on; else come to the gate
+ * @broken: pages that were broken
+ * @ended: regions that have ended by that
  */
 struct torture {
 	unsigned char *area;
@@ -140,6 +142,8 @@ struct torture {
 	pid_t neighbour_pid;
 	pthread_barrier_t gate;
 	atomic_bool running;
+	unsigned long broken;
+	unsigned long ended;
 	struct worker workers[WORKERS];
 };
 
@@ -186,7 +190,7 @@ void truncate_object(struct worker *w);
 void write_cut(struct worker *w);
 
 /* poison.c; NULL, or what went wrong. */
-const char *break_a_page(struct memsync *ms, uint64_t *seed);
+const char *break_a_page(struct torture *t, struct memsync *ms, uint64_t *seed);
 
 /* disk.c */
 void write_mapped(struct worker *w);
