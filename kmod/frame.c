@@ -7,6 +7,7 @@
  * queue changes under the socket lock only, and from the front only by us.
  */
 #include <linux/kernel.h>
+#include <linux/lockdep.h>
 #include <linux/net.h>
 #include <linux/skbuff.h>
 #include <linux/xxhash.h>
@@ -48,6 +49,8 @@ static int send_all(struct memsync_tcp *tcp, struct iov_iter *iter, int flags)
 	struct msghdr msg = {};
 	int n, err;
 
+	/* Whoever waits for a lock must not wait for a peer: least of all for the mmap lock. */
+	lockdep_assert_none_held_once();
 	while (iov_iter_count(iter)) {
 		msg.msg_flags = flags | MSG_DONTWAIT | MSG_NOSIGNAL;
 		msg.msg_iter = *iter;
