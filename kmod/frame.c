@@ -315,10 +315,10 @@ static int too_late(struct memsync_wire_fault *fault, const char *reason)
 /* Why it makes no sense to wait any longer, or 0. */
 static int check_silence(struct memsync_tcp *tcp, struct memsync_wire_fault *fault)
 {
-	struct sock *sk = tcp->sock->sk;
+	int err = memsync_tcp_lost(tcp);
 
-	if (memsync_tcp_closed(tcp))
-		return sock_error(sk) ?: -ENOTCONN;
+	if (err)
+		return err;
 	if (time_after(jiffies, tcp->heard + MEMSYNC_TCP_SILENCE))
 		return too_late(fault, "the peer has fallen silent");
 	if (tcp->started && time_after(jiffies, tcp->started + MEMSYNC_TCP_FRAME))

@@ -40,10 +40,9 @@ static int judge_answer(struct memsync_conn *conn)
 	mutex_lock(&region->lock);
 	if (conn->refusal[0])
 		err = memsync_conn_fail(conn, MEMSYNC_WIRE_REFUSED, "refused: %s", conn->refusal);
-	else if (region->offered && memsync_tcp_closed(&conn->tcp))
-		err = -ENOTCONN;
 	else if (region->offered)
-		err = memsync_conn_fail(conn, MEMSYNC_WIRE_TIMEOUT,
+		err = memsync_tcp_lost(&conn->tcp) ?:
+		      memsync_conn_fail(conn, MEMSYNC_WIRE_TIMEOUT,
 					"the sink's owner did not answer");
 	mutex_unlock(&region->lock);
 	return err;

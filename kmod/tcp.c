@@ -246,6 +246,11 @@ bool memsync_tcp_closed(struct memsync_tcp *tcp)
 	       READ_ONCE(sk->sk_state) == TCP_CLOSE;
 }
 
+int memsync_tcp_lost(struct memsync_tcp *tcp)
+{
+	return memsync_tcp_closed(tcp) ? sock_error(tcp->sock->sk) ?: -ENOTCONN : 0;
+}
+
 bool memsync_tcp_readable(struct memsync_tcp *tcp)
 {
 	return tcp_inq(tcp->sock->sk) >= tcp->need || memsync_tcp_closed(tcp);

@@ -98,6 +98,8 @@ void memsync_addr_to_v6(const struct sockaddr_storage *addr, struct in6_addr *v6
 void memsync_tcp_want(struct memsync_tcp *tcp, u32 need);
 /* Is the connection gone, as far as TCP knows? */
 bool memsync_tcp_closed(struct memsync_tcp *tcp);
+/* 0, or the error by which it went, or -ENOTCONN where the peer just closed it. */
+int memsync_tcp_lost(struct memsync_tcp *tcp);
 /* Is there what the next step needs, or an end? Without locks: a wait condition. */
 bool memsync_tcp_readable(struct memsync_tcp *tcp);
 

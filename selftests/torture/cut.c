@@ -35,10 +35,26 @@ static void write_below(struct worker *w, struct cut *c, size_t end)
 		c->start[below(w, end)]++;
 }
 
+/* Nothing, whole pages, the middle of one, or all. */
+static size_t any_end(struct worker *w)
+{
+	switch (below(w, 8)) {
+	case 0:
+		return 0;
+	case 1:
+		return below(w, CUT_SIZE / PAGE) * PAGE;
+	case 2:
+	case 3:
+		return below(w, CUT_SIZE);
+	default:
+		return CUT_SIZE;
+	}
+}
+
 void truncate_object(struct worker *w)
 {
 	struct cut *c = &w->t->cut[below(w, ARRAY_SIZE(w->t->cut))];
-	size_t end = below(w, 2) ? CUT_SIZE : below(w, CUT_SIZE + 1);
+	size_t end = any_end(w);
 
 	pthread_mutex_lock(&w->t->cutting);
 	if (ftruncate(c->fd, end))

@@ -55,7 +55,8 @@ void map_huge_over(struct worker *w)
 {
 	unsigned char *at = w->t->huge + any_huge_page(w);
 
-	if (huge_map(at, HUGE, MAP_FIXED) != at)
+	if (huge_map(at, HUGE, MAP_FIXED) == at)
+		at[below(w, HUGE)]++;
+	else
 		w->last = "huge pages that could not be mapped";
-	at[below(w, HUGE)]++;
 }

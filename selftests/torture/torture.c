@@ -82,7 +82,7 @@ static void examine(const struct torture *t, struct pair *pair, struct pair *sec
 	const char *later;
 	size_t at;
 
-	if (!pair->ms || !pair->replica)
+	if (!pair->ms || !pair->source)	/* it had no replica yet */
 		return;
 	for (at = 0; at < t->size; at += PAGE) {
 		/* Behind the end of an object there is nothing. */
@@ -351,8 +351,9 @@ static const char *torment(struct torture *t, uint64_t seed, time_t seconds)
 		       said - begin, rounds, regions,
 		       (uintmax_t)pair_stats(&pair).shipped_pages);
 	}
-	printf("# %lu comparisons of %zu MiB; %lu pages were broken, and %lu times the region ended\n",
-	       rounds, t->size / MIB, t->broken, t->ended);
+	printf("# %lu comparisons of %zu MiB\n", rounds, t->size / MIB);
+	printf("# %lu pages were broken, and %lu times a region ended by that\n", t->broken,
+	       t->ended);
 	if (why)
 		complain(t, why, &pair, &second);
 	return why;
