@@ -25,10 +25,6 @@
 #define PAGES	(SIZE / HUGE)
 #define POOL	(4 * PAGES)
 
-#ifndef MADV_SOFT_OFFLINE
-#define MADV_SOFT_OFFLINE	101
-#endif
-
 FIXTURE(hugetlb) {
 	struct memsync *ms;
 	struct pair pair;

@@ -13,10 +13,6 @@
 
 #include "test.h"
 
-#ifndef MADV_SOFT_OFFLINE
-#define MADV_SOFT_OFFLINE	101
-#endif
-
 #define SIZE	(8 * MIB)
 #define BAD	(3 * MIB + 37 * PAGE)	/* this page of the region */
 
