@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Waiting where a test wants it; builds for tests only. */
 #include <linux/delay.h>
+#include <linux/ktime.h>
 #include <linux/module.h>
+#include <linux/nmi.h>
 #include "delay.h"
 
-#define STEP	1000U
+#define STEP		1000U	/* us */
+#define PARKED_MOST	20000	/* ms; who waits longer for RCU reports it */
+
+enum { PARK_NOBODY, PARK_NEXT, PARK_PARKED };
 
 static unsigned int delays[MEMSYNC_DELAYS];	/* us */
+static unsigned int parks[MEMSYNC_DELAYS];
 
 module_param_named(delay_entry, delays[MEMSYNC_DELAY_ENTRY], uint, 0600);
 module_param_named(delay_exit, delays[MEMSYNC_DELAY_EXIT], uint, 0600);
@@ -22,6 +28,46 @@ module_param_named(delay_found, delays[MEMSYNC_DELAY_FOUND], uint, 0600);
 module_param_named(delay_grow, delays[MEMSYNC_DELAY_GROW], uint, 0600);
 module_param_named(delay_paused, delays[MEMSYNC_DELAY_PAUSED], uint, 0600);
 
+module_param_named(park_entry, parks[MEMSYNC_DELAY_ENTRY], uint, 0600);
+module_param_named(park_exit, parks[MEMSYNC_DELAY_EXIT], uint, 0600);
+module_param_named(park_before, parks[MEMSYNC_DELAY_BEFORE], uint, 0600);
+module_param_named(park_start, parks[MEMSYNC_DELAY_START], uint, 0600);
+module_param_named(park_started, parks[MEMSYNC_DELAY_STARTED], uint, 0600);
+module_param_named(park_changed, parks[MEMSYNC_DELAY_CHANGED], uint, 0600);
+module_param_named(park_end, parks[MEMSYNC_DELAY_END], uint, 0600);
+module_param_named(park_taken, parks[MEMSYNC_DELAY_TAKEN], uint, 0600);
+module_param_named(park_part, parks[MEMSYNC_DELAY_PART], uint, 0600);
+module_param_named(park_protected, parks[MEMSYNC_DELAY_PROTECTED], uint, 0600);
+module_param_named(park_found, parks[MEMSYNC_DELAY_FOUND], uint, 0600);
+module_param_named(park_grow, parks[MEMSYNC_DELAY_GROW], uint, 0600);
+module_param_named(park_paused, parks[MEMSYNC_DELAY_PAUSED], uint, 0600);
+
+static void spin(void)
+{
+	touch_softlockup_watchdog();
+	udelay(STEP);
+}
+
+static void doze(void)
+{
+	fsleep(STEP);
+}
+
+static void park(enum memsync_delay point, void (*wait)(void))
+{
+	unsigned int *park = &parks[point];
+	ktime_t end;
+
+	if (READ_ONCE(*park) != PARK_NEXT || cmpxchg(park, PARK_NEXT, PARK_PARKED) != PARK_NEXT)
+		return;
+	end = ktime_add_ms(ktime_get(), PARKED_MOST);
+	while (READ_ONCE(*park) == PARK_PARKED) {
+		wait();
+		if (ktime_after(ktime_get(), end))
+			cmpxchg(park, PARK_PARKED, PARK_NOBODY);
+	}
+}
+
 /* Any context: it does not sleep. */
 void memsync_delay(enum memsync_delay point)
 {
@@ -31,13 +77,15 @@ void memsync_delay(enum memsync_delay point)
 		udelay(STEP);
 	if (us)
 		udelay(us);
+	park(point, spin);
 }
 
-/* The CPU is free for others meanwhile. */
+/* The CPU is free for others meanwhile: what they wait for may be about to run on it. */
 void memsync_delay_asleep(enum memsync_delay point)
 {
 	unsigned int us = READ_ONCE(delays[point]);
 
 	if (us)
-		msleep(DIV_ROUND_UP(us, 1000));
+		fsleep(us);
+	park(point, doze);
 }

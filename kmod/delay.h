@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Points at which a build for tests can be told to wait, so that what must not come
- * in between does: /sys/module/memsync/parameters/delay_NAME, microseconds.
+ * in between does. In /sys/module/memsync/parameters:
+ *
+ * delay_NAME: all who come there wait so many microseconds.
+ * park_NAME: 1, the next who comes is parked, and it becomes 2; whatever is written then
+ * lets him go. Nobody is parked for more than 20 s: it becomes 0 then.
  */
 #ifndef _MEMSYNC_DELAY_H
 #define _MEMSYNC_DELAY_H
@@ -9,7 +13,7 @@
 enum memsync_delay {
 	MEMSYNC_DELAY_ENTRY,		/* fault: hinted at, not handled yet */
 	MEMSYNC_DELAY_EXIT,		/* fault: handled, not hinted at again */
-	MEMSYNC_DELAY_BEFORE,		/* notifier, where it may sleep: not begun yet; sleeps */
+	MEMSYNC_DELAY_BEFORE,		/* notifier: not begun yet */
 	MEMSYNC_DELAY_START,		/* notifier: begun, nothing promoted yet */
 	MEMSYNC_DELAY_STARTED,		/* notifier: promoted, the change is yet to come */
 	MEMSYNC_DELAY_CHANGED,		/* notifier: about to end, nothing promoted yet */

@@ -72,9 +72,9 @@ static vm_fault_t watched_fault(struct memsync_mm *m, struct vm_area_struct *vma
 	if (strays)
 		memsync_track_stray(m, addr, addr + 1, in_file);
 	rcu_read_unlock();
-	memsync_delay(MEMSYNC_DELAY_ENTRY);
+	memsync_delay_asleep(MEMSYNC_DELAY_ENTRY);
 	ret = static_call(memsync_handle_mm_fault)(vma, addr, flags, regs);
-	memsync_delay(MEMSYNC_DELAY_EXIT);
+	memsync_delay_asleep(MEMSYNC_DELAY_EXIT);
 	rcu_read_lock();
 	memsync_track_hint(m, addr, flags, false);
 	if (strays)

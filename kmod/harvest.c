@@ -253,7 +253,7 @@ static int walk_locked(struct memsync_walk *w, unsigned long *next)
 	rcu_read_lock();
 	*next = visit_blocks(w, *next);
 	rcu_read_unlock();
-	memsync_delay(MEMSYNC_DELAY_PROTECTED);
+	memsync_delay_asleep(MEMSYNC_DELAY_PROTECTED);
 	if (w->flush_end)
 		memsync_tlb_flush(w->mm, w->flush_start, w->flush_end);
 	dec_tlb_flush_pending(w->mm);
@@ -389,7 +389,7 @@ static int harvest(struct memsync_walk *w, unsigned long *next, bool fetch)
 	else
 		memsync_walk_keep_excess(w);
 	memsync_open_adapt(w->track, &w->hot, &w->neighbours);
-	memsync_delay(MEMSYNC_DELAY_FOUND);
+	memsync_delay_asleep(MEMSYNC_DELAY_FOUND);
 	w->vma = NULL;
 	w->whole_size = 0;
 	return err;

@@ -61,23 +61,30 @@ static bool widens(const struct memsync_mm *m, const struct mmu_notifier_range *
 	return range->event == MMU_NOTIFY_PROTECTION_VMA && READ_ONCE(m->scanner) != current;
 }
 
+static void delay(const struct mmu_notifier_range *range, enum memsync_delay point)
+{
+	if (mmu_notifier_range_blockable(range))
+		memsync_delay_asleep(point);
+	else
+		memsync_delay(point);
+}
+
 static int invalidate_start(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
 {
 	struct memsync_mm *m = container_of(mn, struct memsync_mm, notifier);
 	struct memsync_track *track;
 
-	if (mmu_notifier_range_blockable(range))
-		memsync_delay_asleep(MEMSYNC_DELAY_BEFORE);
+	delay(range, MEMSYNC_DELAY_BEFORE);
 	memsync_mm_active_begin(m, range->start, range->end);
 	if (widens(m, range))
 		memsync_mm_widening_begin(m, range->start, range->end);
-	memsync_delay(MEMSYNC_DELAY_START);
+	delay(range, MEMSYNC_DELAY_START);
 	rcu_read_lock();
 	list_for_each_entry_rcu(track, &m->tracks, node)
 		memsync_track_promote(track, range->start, range->end);
 	spare(m, range);
 	rcu_read_unlock();
-	memsync_delay(MEMSYNC_DELAY_STARTED);
+	delay(range, MEMSYNC_DELAY_STARTED);
 	return 0;
 }
 
@@ -182,7 +189,7 @@ static void invalidate_end(struct mmu_notifier *mn, const struct mmu_notifier_ra
 	struct memsync_mm *m = container_of(mn, struct memsync_mm, notifier);
 	struct memsync_track *track;
 
-	memsync_delay(MEMSYNC_DELAY_CHANGED);
+	delay(range, MEMSYNC_DELAY_CHANGED);
 	rcu_read_lock();
 	mark_widened(m, range);
 	/* What a fault made writable since the start may be read-only again by now. */

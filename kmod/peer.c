@@ -339,7 +339,7 @@ static int idle(struct memsync_peer *peer, ktime_t wait)
 	bool was_dirty = READ_ONCE(peer->dirtied);
 
 	if (memsync_region_paused(peer->region)) {
-		memsync_delay(MEMSYNC_DELAY_PAUSED);
+		memsync_delay_asleep(MEMSYNC_DELAY_PAUSED);
 		memsync_barriers_pause(peer->region);
 		memsync_verify_pause(peer);
 	}

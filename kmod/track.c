@@ -270,7 +270,7 @@ struct memsync_track *memsync_track_grow(struct memsync_track *old,
 	memsync_view_hand_on(old, track);
 	synchronize_rcu_expedited();
 	mutex_unlock(&memsync_mm_mutex);
-	memsync_delay(MEMSYNC_DELAY_GROW);
+	memsync_delay_asleep(MEMSYNC_DELAY_GROW);
 	take_marks(track, old);
 	smp_mb();	/* pairs with the one of memsync_mm_active_begin() */
 	if (memsync_mm_any_active(old->m, &since) || active || since != started)

@@ -651,19 +651,3 @@ int break_page(unsigned char *page, int how)
 	}
 	return err;
 }
-
-#define DELAY_POINT "/sys/module/memsync/parameters/delay_"
-
-bool delays_built(void)
-{
-	return !access(DELAY_POINT "end", F_OK);
-}
-
-int delay_put(const char *point, unsigned int us)
-{
-	char path[96], text[16];
-
-	snprintf(path, sizeof(path), DELAY_POINT "%s", point);
-	snprintf(text, sizeof(text), "%u", us);
-	return file_put(path, text);
-}

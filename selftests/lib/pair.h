@@ -132,10 +132,6 @@ int file_put(const char *path, const char *text);
  * while a pass may have the page in its hands. 0, or -1 with errno.
  */
 int break_page(unsigned char *page, int how);
-/* Can the module be made to wait? The debug kernel's can, and one built for that. */
-bool delays_built(void);
-/* Makes it wait at a point of kmod/delay.h, for microseconds. */
-int delay_put(const char *point, unsigned int us);
 int pid_open_mem(pid_t pid);
 
 #endif /* _SELFTESTS_PAIR_H */

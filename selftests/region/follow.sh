@@ -372,9 +372,9 @@ while_it_writes()
 # What was to be looked at when the region grew, and could not tell any more afterwards
 forked_meanwhile()
 {
-	local delay=/sys/module/memsync/parameters/delay_grow
+	local park=/sys/module/memsync/parameters/park_grow i
 
-	[ -e $delay ] || skip "only a build for tests can be made to wait"
+	[ -e $park ] || skip "only a build for tests can be made to wait"
 	one_host
 	h1 memsyncctl listen
 	receive h1 a
@@ -387,11 +387,12 @@ forked_meanwhile()
 	tell a fill 1 2
 	tell a new 1
 	tell a fill 2 3
-	echo 3000000 >$delay
+	echo 1 >$park
 	h1 memsyncctl resume a
-	sleep 1
+	for ((i = 0; i < 600 && $(<$park) != 2; i++)); do sleep .1; done
 	tell a fork 1
-	echo 0 >$delay
+	same 2 "$(<$park)" "parked when the region grows"
+	echo 0 >$park
 	whole a h1 a h1 a
 }
 

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "delay.h"
 #include "test.h"
 
 #ifndef MADV_GUARD_INSTALL

@@ -6,10 +6,11 @@
 #include <unistd.h>
 
 #include "cpu.h"
+#include "delay.h"
 #include "test.h"
 
 #define SIZE	(4 * MIB)
-#define ROUNDS	4
+#define ROUNDS	3
 
 FIXTURE(forced) {
 	struct memsync *ms;
@@ -30,8 +31,8 @@ FIXTURE_SETUP(forced)
 
 FIXTURE_TEARDOWN(forced)
 {
-	delay_put("entry", 0);
-	delay_put("exit", 0);
+	park_end("entry");
+	park_end("exit");
 	pair_stop(&self->pair);
 	memsync_close(self->ms);
 	munmap(self->area, SIZE);
@@ -42,96 +43,74 @@ static unsigned char *page(unsigned char *area, unsigned int nr)
 	return area + nr * PAGE;
 }
 
-/* ---- a fault that takes its time ---- */
-
-/* A thread on the other CPU, that touches nothing but @at. */
+/* A thread on the other CPU, that touches nothing but @at; @point is where it is parked. */
 struct other {
 	pthread_t thread;
 	unsigned char *at;
-	atomic_bool go;
+	const char *point;
 	atomic_bool stop;
-	atomic_bool done;
 };
+
+/* ---- a fault that takes its time ---- */
 
 static void *write_once(void *arg)
 {
 	struct other *o = arg;
 
 	stay_on(1);
-	while (!atomic_load(&o->go))
-		;
+	park_next(o->point);
 	*o->at = 1;
-	atomic_store(&o->done, true);
 	return NULL;
-}
-
-/*
- * It faults, where nothing is mapped, and waits at each of the two points for so many
- * milliseconds. None of what others do waits.
- */
-static void fault_slowly(struct other *o, unsigned int entry, unsigned int exit)
-{
-	pthread_create(&o->thread, NULL, write_once, o);
-	usleep(100000);
-	delay_put("exit", exit * 1000);
-	delay_put("entry", entry * 1000);
-	atomic_store(&o->go, true);
-	usleep(100000);
-	delay_put("entry", 0);
 }
 
 /* Somebody else writes what the handler has mapped, with no fault, before the fault ends. */
 TEST_F(forced, written_before_the_fault_ends)
 {
-	unsigned int round, reached = 0, ms = sized(1500, 5000);
+	unsigned int round;
 
 	if (!delays_built())
 		SKIP(return, "only a build for tests can be made to wait");
-	for (round = 1; round <= ROUNDS && reached < 2; round++) {
-		struct other o = { .at = page(self->area, 3 * round) };
+	for (round = 1; round <= ROUNDS; round++) {
+		struct other o = { .at = page(self->area, 3 * round), .point = "exit" };
 
 		ASSERT_EQ(0, madvise(o.at, PAGE, MADV_DONTNEED));
 		ASSERT_OK(pair_sync_compare(&self->pair));
-		fault_slowly(&o, 0, ms);
-		delay_put("exit", 0);
+		pthread_create(&o.thread, NULL, write_once, &o);
+		ASSERT_OK(park_await("exit"));
 		o.at[100] = 2;
 		ASSERT_OK(pair_sync(&self->pair));
-		if (!atomic_load(&o.done)) {
-			EXPECT_EQ(2, self->pair.replica[o.at - self->area + 100]);
-			reached++;
-		}
+		EXPECT_EQ(2, self->pair.replica[o.at - self->area + 100]);
+		EXPECT_OK(park_end("exit"));
 		pthread_join(o.thread, NULL);
 		ASSERT_OK(pair_sync_compare(&self->pair));
 	}
-	EXPECT_EQ(2, reached);
 }
 
 /* And a pass has come between: it took the hint when nothing was mapped yet. */
 TEST_F(forced, looked_at_before_the_handler_runs)
 {
-	unsigned int round, reached = 0, ms = sized(1500, 5000);
+	unsigned int round;
 
 	if (!delays_built())
 		SKIP(return, "only a build for tests can be made to wait");
-	for (round = 1; round <= ROUNDS && reached < 2; round++) {
-		struct other o = { .at = page(self->area, 3 * round) };
+	for (round = 1; round <= ROUNDS; round++) {
+		struct other o = { .at = page(self->area, 3 * round), .point = "entry" };
 
 		ASSERT_EQ(0, madvise(o.at, PAGE, MADV_DONTNEED));
 		ASSERT_OK(pair_sync_compare(&self->pair));
-		fault_slowly(&o, ms, ms);
+		pthread_create(&o.thread, NULL, write_once, &o);
+		ASSERT_OK(park_await("entry"));
 		ASSERT_OK(pair_sync(&self->pair));
-		usleep(ms * 1000);
-		delay_put("exit", 0);
+		ASSERT_EQ(0, park_next("exit"));
+		ASSERT_OK(park_end("entry"));
+		ASSERT_OK(park_await("exit"));
 		o.at[100] = 2;
 		ASSERT_OK(pair_sync(&self->pair));
-		if (!atomic_load(&o.done)) {
-			EXPECT_EQ(2, self->pair.replica[o.at - self->area + 100]);
-			reached++;
-		}
+		EXPECT_EQ(2, self->pair.replica[o.at - self->area + 100]);
+		EXPECT_OK(park_end("exit"));
 		pthread_join(o.thread, NULL);
 		ASSERT_OK(pair_sync_compare(&self->pair));
 	}
-	EXPECT_EQ(2, reached);
 }
 
 /* ---- a CPU that never leaves its thread ---- */

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "delay.h"
 #include "test.h"
 
 #define SIZE		(64 * MIB)

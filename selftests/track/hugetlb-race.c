@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "delay.h"
 #include "huge.h"
 #include "test.h"
 
@@ -208,14 +209,14 @@ TEST_F(hugetlb_race, written_between_two_ranges)
 	for (round = 0; round < 3; round++) {
 		ASSERT_EQ(0, mprotect(self->area, HUGE, PROT_READ));
 		ASSERT_OK(pair_sync(&pair));
-		ASSERT_EQ(0, delay_put("part", 400000));
+		ASSERT_EQ(0, park_next("part"));
 		/* The pass finds that there may be something, and nothing. */
 		ASSERT_EQ(0, mprotect(self->area, HUGE, PROT_READ | PROT_WRITE));
-		usleep(150000);
+		ASSERT_OK(park_await("part"));
 		self->area[3 * PAGE]++;		/* with a fault, */
 		self->area[5 * PAGE]++;		/* without */
 		self->area[MIB + 3 * PAGE]++;
-		ASSERT_EQ(0, delay_put("part", 0));
+		EXPECT_OK(park_end("part"));
 		EXPECT_OK(pair_sync_compare(&pair));
 	}
 	pair_stop(&pair);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cpu.h"
+#include "delay.h"
 #include "pagemap.h"
 #include "test.h"
 
@@ -28,7 +29,6 @@
  * @writer: a thread on the other CPU
  * @ending: it writes once more, elsewhere in the page, and ends
  * @protector: another thread
- * @done: it has protected all, and flushed
  */
 struct armed {
 	unsigned char *area;
@@ -36,7 +36,6 @@ struct armed {
 	pthread_t writer;
 	atomic_bool ending;
 	pthread_t protector;
-	atomic_bool done;
 };
 
 FIXTURE(late_flush) {
@@ -86,7 +85,7 @@ FIXTURE_SETUP(late_flush)
 
 FIXTURE_TEARDOWN(late_flush)
 {
-	delay_put("before", 0);
+	park_end("before");
 	close(self->armed.fd);
 	pair_stop(&self->pair);
 	memsync_close(self->ms);
@@ -108,19 +107,30 @@ static void *write_on(void *arg)
 	return NULL;
 }
 
-static void *protect_slowly(void *arg)
+static void *protect_all(void *armed)
 {
-	struct armed *armed = arg;
-
+	park_next("before");
 	protect(armed, true);
-	atomic_store(&armed->done, true);
 	return NULL;
+}
+
+/* Until the first page is protected; the protector waits before it comes to the second. */
+static const char *await_first(const struct armed *armed)
+{
+	const char *why = park_await("before");
+
+	if (why)
+		return why;
+	park_next("before");
+	why = park_await("before");
+	if (!why && !(pagemap_entry(armed->area) & PAGEMAP_UFFD_WP))
+		why = "not protected";
+	return why;
 }
 
 TEST_F(late_flush, of_a_userfaultfd)
 {
 	struct armed *armed = &self->armed;
-	unsigned int ms = sized(3000, 10000), tries = 3 * ms;
 
 	if (!delays_built())
 		SKIP(return, "only a build for tests can be made to wait");
@@ -128,17 +138,13 @@ TEST_F(late_flush, of_a_userfaultfd)
 	usleep(20000);
 	ASSERT_OK(pair_sync(&self->pair));
 	usleep(20000);
-	ASSERT_EQ(0, delay_put("before", ms * 1000));
-	pthread_create(&armed->protector, NULL, protect_slowly, armed);
-	while (!(pagemap_entry(armed->area) & PAGEMAP_UFFD_WP) && --tries)
-		usleep(1000);
-	ASSERT_NE(0, tries);
-	delay_put("before", 0);
+	pthread_create(&armed->protector, NULL, protect_all, armed);
+	ASSERT_OK(await_first(armed));
 	ASSERT_OK(pair_sync(&self->pair));
 	/* By an old translation, or else it waits for the protection to be lifted. */
 	atomic_store(&armed->ending, true);
 	usleep(20000);
-	EXPECT_FALSE(atomic_load(&armed->done));
+	EXPECT_OK(park_end("before"));
 	pthread_join(armed->protector, NULL);
 	ASSERT_OK(pair_sync_compare(&self->pair));
 	ASSERT_EQ(0, protect(armed, false));

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "delay.h"
 #include "test.h"
 
 #define THREADS		8

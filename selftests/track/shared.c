@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "aio.h"
+#include "delay.h"
 #include "swap.h"
 #include "test.h"
 
@@ -108,7 +109,7 @@ FIXTURE_SETUP(shared)
 
 FIXTURE_TEARDOWN(shared)
 {
-	delay_put("protected", 0);
+	park_end("protected");
 	pair_stop(&self->pair);
 	memsync_close(self->ms);
 	munmap(self->other, SIZE - SHIFT);
@@ -544,13 +545,15 @@ TEST_F(shared, found_by_another)
 		ASSERT_EQ(0, madvise(self->area, SIZE, MADV_DONTNEED));
 		ASSERT_OK(pair_sync(&self->pair));
 		ASSERT_OK(pair_sync(&another));
+		ASSERT_EQ(0, memsync_pause(self->ms, self->pair.source));
 		ASSERT_EQ(0, memsync_pause(self->ms, another.source));
-		delay_put("protected", sized(2000, 5000) * 1000);
 		page[10] = page[9] + round + 1;		/* read: that makes it writable */
-		usleep(300000);		/* our pass has taken the hints by now, and waits */
-		delay_put("protected", 0);
+		ASSERT_EQ(0, park_next("protected"));
+		ASSERT_EQ(0, memsync_resume(self->ms, self->pair.source));
+		ASSERT_OK(park_await("protected"));
 		EXPECT_EQ(0, memsync_resume(self->ms, another.source));
 		EXPECT_OK(pair_sync(&another));
+		EXPECT_OK(park_end("protected"));
 		EXPECT_OK(pair_sync_compare(&self->pair));
 		EXPECT_OK(pair_sync_compare(&another));
 	}

@@ -5,12 +5,12 @@
  * other blocks is no reason to ship this one.
  */
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "cpu.h"
+#include "delay.h"
 #include "swap.h"
 #include "test.h"
 
@@ -40,12 +40,14 @@ FIXTURE_SETUP(taken)
 	ASSERT_OK(pair_sync_compare(&self->pair));
 }
 
+static const char * const points[] = { "taken", "protected", "started", "changed", "end" };
+
 FIXTURE_TEARDOWN(taken)
 {
-	delay_put("taken", 0);
-	delay_put("started", 0);
-	delay_put("changed", 0);
-	delay_put("end", 0);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(points); i++)
+		park_end(points[i]);
 	pair_stop(&self->pair);
 	memsync_close(self->ms);
 	swap_off(self->device);
@@ -56,7 +58,10 @@ static long swapped_kib(unsigned char *page)
 	return smaps_kib(getpid(), page, page + PAGE, "Swap");
 }
 
-/* Written with no fault: the entry is writable, and a look at its block is all there is. */
+/*
+ * Written with no fault: the entry is writable, and a look at its block is all there is.
+ * A pass has taken that, and waits.
+ */
 static const char *write_unhinted(struct pair *pair, unsigned char *page)
 {
 	const char *why;
@@ -66,12 +71,15 @@ static const char *write_unhinted(struct pair *pair, unsigned char *page)
 	why = pair_sync(pair);
 	if (why)
 		return why;
-	delay_put("taken", 300000);
+	if (memsync_pause(pair->ms, pair->source))
+		return memsync_error(pair->ms);
 	if (mprotect(page, PAGE, PROT_READ | PROT_WRITE))
 		return "mprotect";
 	page[10]++;
-	usleep(120000);		/* the pass has begun by now, and waits */
-	return NULL;
+	park_next("taken");
+	if (memsync_resume(pair->ms, pair->source))
+		return memsync_error(pair->ms);
+	return park_await("taken");
 }
 
 TEST_F(taken, paged_out)
@@ -84,7 +92,7 @@ TEST_F(taken, paged_out)
 		ASSERT_OK(write_unhinted(&self->pair, page));
 		ASSERT_EQ(0, madvise(page, PAGE, MADV_PAGEOUT));
 		EXPECT_EQ(4, swapped_kib(page));
-		delay_put("taken", 0);
+		ASSERT_OK(park_end("taken"));
 		ASSERT_OK(pair_sync_compare(&self->pair));
 	}
 }
@@ -101,7 +109,7 @@ TEST_F(taken, paged_out_then_many)
 		ASSERT_EQ(0, madvise(page, PAGE, MADV_PAGEOUT));
 		for (i = 0; i < MANY; i++)
 			madvise(self->other + i * PAGE, PAGE, MADV_DONTNEED);
-		delay_put("taken", 0);
+		ASSERT_OK(park_end("taken"));
 		ASSERT_OK(pair_sync_compare(&self->pair));
 	}
 }
@@ -116,7 +124,7 @@ TEST_F(taken, elsewhere)
 		ASSERT_OK(write_unhinted(&self->pair, self->area + 5 * PAGE));
 		madvise(self->other + round * PAGE, PAGE, MADV_DONTNEED);
 		madvise(self->area + 2 * MIB + round * PAGE, PAGE, MADV_DONTNEED);
-		delay_put("taken", 0);
+		ASSERT_OK(park_end("taken"));
 		ASSERT_OK(pair_sync_compare(&self->pair));
 		after = pair_stats(&self->pair).shipped_pages;
 		/* One is written, one is dropped, and a write fault may open two beside it. */
@@ -127,12 +135,15 @@ TEST_F(taken, elsewhere)
 static void *page_out(void *page)
 {
 	stay_on(1);
-	delay_put("changed", sized(1500, 5000) * 1000);
+	park_next("changed");
 	madvise(page, PAGE, MADV_PAGEOUT);
 	return NULL;
 }
 
-/* A pass sees the entry that reclaim has left, before reclaim has said that it is done. */
+/*
+ * A pass sees the entry that reclaim has left, before reclaim has said that it is done. The
+ * content cannot be read before: reclaim has the page locked.
+ */
 TEST_F(taken, looked_at_meanwhile)
 {
 	unsigned char *page;
@@ -148,10 +159,12 @@ TEST_F(taken, looked_at_meanwhile)
 		ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ | PROT_WRITE));
 		page[10]++;		/* with no fault */
 		ASSERT_EQ(0, pthread_create(&thread, NULL, page_out, page));
-		usleep(300000);
-		delay_put("changed", 0);
+		ASSERT_OK(park_await("changed"));
+		ASSERT_EQ(0, park_next("protected"));
 		ASSERT_EQ(0, memsync_resume(self->ms, self->pair.source));
-		EXPECT_OK(pair_sync(&self->pair));
+		ASSERT_OK(park_await("protected"));
+		EXPECT_OK(park_end("changed"));
+		EXPECT_OK(park_end("protected"));
 		pthread_join(thread, NULL);
 		EXPECT_OK(pair_sync_compare(&self->pair));
 	}
@@ -180,67 +193,63 @@ static void group_reclaim(void)
 	file_put(SWAP_GROUP "/memory.high", "max");
 }
 
-static atomic_bool writable;
-
 static void *make_writable(void *page)
 {
 	stay_on(1);
+	park_next("end");
 	mprotect(page, PAGE, PROT_READ | PROT_WRITE);
-	atomic_store(&writable, true);
 	return NULL;
 }
 
-/* Written while mprotect() is under way, and by its end in swap? */
-static bool swap_meanwhile(unsigned char *page)
+/* Written while mprotect() is under way, and by its end in swap. */
+static const char *swap_meanwhile(unsigned char *page)
 {
 	long before = group_swapped();
-	bool in_time, swapped;
 	pthread_t thread;
+	const char *why;
+	bool swapped;
 
-	atomic_store(&writable, false);
-	delay_put("end", sized(5, 20) * 1000000);
 	if (pthread_create(&thread, NULL, make_writable, page))
-		return false;
-	usleep(300000);		/* its entry is writable by now, and it waits */
-	delay_put("end", 0);
+		return "no thread";
+	why = park_await("end");
 	page[10]++;
 	group_reclaim();
-	in_time = !atomic_load(&writable);
 	swapped = before >= 0 && group_swapped() > before;
+	if (!why)
+		why = park_end("end");
 	pthread_join(thread, NULL);
-	return in_time && swapped;
+	return why ?: swapped ? NULL : "not in swap";
 }
 
 /* The look that mprotect() leaves comes too late for what reclaim has taken. */
 TEST_F(taken, swapped_out_meanwhile)
 {
 	const char *why = swap_group_enter("max");
-	unsigned int round, reached = 0;
 	unsigned char *page;
+	unsigned int round;
 
 	if (why) {
 		swap_group_leave();
 		SKIP(return, "%s", why);
 	}
 	stay_on(0);
-	for (round = 0; round < 6 && reached < 2; round++) {
+	for (round = 0; round < 3; round++) {
 		page = self->area + (3 + 7 * round) * PAGE;
 		ASSERT_EQ(0, madvise(page, PAGE, MADV_DONTNEED));
 		memory_fill_all(page, PAGE, 3 + round);		/* charged to the group */
 		ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
 		ASSERT_OK(pair_sync_compare(&self->pair));
-		reached += swap_meanwhile(page);
+		EXPECT_OK(swap_meanwhile(page));
 		EXPECT_OK(pair_sync_compare(&self->pair));
 		ASSERT_EQ(0, madvise(page, PAGE, MADV_DONTNEED));	/* nor in swap */
 	}
-	EXPECT_EQ(2, reached);
 	swap_group_leave();
 }
 
-static void *reclaim_slowly(void *unused)
+static void *reclaim(void *unused)
 {
 	stay_on(1);
-	delay_put("started", sized(2000, 4000) * 1000);
+	park_next("started");
 	file_put(SWAP_GROUP "/memory.reclaim", "64K");
 	return NULL;
 }
@@ -249,15 +258,17 @@ static void *reclaim_slowly(void *unused)
 static const char *write_meanwhile(unsigned char *page)
 {
 	pthread_t thread;
+	const char *why;
 
-	if (pthread_create(&thread, NULL, reclaim_slowly, NULL))
+	if (pthread_create(&thread, NULL, reclaim, NULL))
 		return "no thread";
-	usleep(500000);
-	delay_put("started", 0);
+	why = park_await("started");
 	mprotect(page, PAGE, PROT_READ | PROT_WRITE);
 	page[10]++;
+	if (!why)
+		why = park_end("started");
 	pthread_join(thread, NULL);
-	return NULL;
+	return why;
 }
 
 TEST_F(taken, made_writable_meanwhile)

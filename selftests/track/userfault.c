@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "delay.h"
 #include "huge.h"
 #include "scan.h"
 #include "swap.h"
