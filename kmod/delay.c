@@ -7,9 +7,9 @@
 #include "delay.h"
 
 #define STEP		1000U	/* us */
-#define PARKED_MOST	20000	/* ms; who waits longer for RCU reports it */
+#define PARKED_MOST	12000	/* ms; a peer that is silent for longer is lost */
 
-enum { PARK_NOBODY, PARK_NEXT, PARK_PARKED };
+enum { PARK_NOBODY, PARK_NEXT, PARK_PARKED, PARK_GAVE_UP };
 
 static unsigned int delays[MEMSYNC_DELAYS];	/* us */
 static unsigned int parks[MEMSYNC_DELAYS];
@@ -64,7 +64,7 @@ static void park(enum memsync_delay point, void (*wait)(void))
 	while (READ_ONCE(*park) == PARK_PARKED) {
 		wait();
 		if (ktime_after(ktime_get(), end))
-			cmpxchg(park, PARK_PARKED, PARK_NOBODY);
+			cmpxchg(park, PARK_PARKED, PARK_GAVE_UP);
 	}
 }
 

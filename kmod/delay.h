@@ -4,8 +4,8 @@
  * in between does. In /sys/module/memsync/parameters:
  *
  * delay_NAME: all who come there wait so many microseconds.
- * park_NAME: 1, the next who comes is parked, and it becomes 2; whatever is written then
- * lets him go. Nobody is parked for more than 20 s: it becomes 0 then.
+ * park_NAME: 1, the next who comes is parked, and it becomes 2; 0 lets him go, and 1, too,
+ * where he is the next to come. After 12 s he goes by himself, and it becomes 3.
  */
 #ifndef _MEMSYNC_DELAY_H
 #define _MEMSYNC_DELAY_H

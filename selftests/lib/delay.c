@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <fcntl.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "delay.h"
@@ -8,6 +9,8 @@
 
 #define PARAMETERS	"/sys/module/memsync/parameters/"
 #define PARKED		'2'
+#define GAVE_UP		'3'
+#define AWAIT_S		60
 
 bool delays_built(void)
 {
@@ -33,7 +36,8 @@ int park_next(const char *point)
 	return put("park", point, 1);
 }
 
-static bool is_parked(const char *point)
+/* One of the digits of kmod/delay.h, or 0 */
+static char park_state(const char *point)
 {
 	char path[96], state = 0;
 	int fd;
@@ -41,28 +45,40 @@ static bool is_parked(const char *point)
 	snprintf(path, sizeof(path), PARAMETERS "park_%s", point);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
+		return 0;
 	if (read(fd, &state, 1) != 1)
 		state = 0;
 	close(fd);
-	return state == PARKED;
+	return state;
+}
+
+static time_t seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
 }
 
 const char *park_await(const char *point)
 {
-	unsigned int polls;
+	time_t end = seconds() + AWAIT_S;
+	char state;
 
-	for (polls = 0; polls < PAIR_TIMEOUT_MS && !is_parked(point); polls++)
+	do {
 		usleep(1000);
-	return is_parked(point) ? NULL : pair_fail("nobody came to %s", point);
+		state = park_state(point);
+	} while (state != PARKED && state != GAVE_UP && seconds() < end);
+	if (state == PARKED)
+		return NULL;
+	return pair_fail(state == GAVE_UP ? "who came to %s has gone" : "nobody came to %s", point);
 }
 
 const char *park_end(const char *point)
 {
-	bool parked = is_parked(point);
-	int err = put("park", point, 0);
+	char state = park_state(point);
 
-	if (err)
-		return pair_fail("%s: error %d", point, err);
-	return parked ? NULL : pair_fail("nobody waits at %s any more", point);
+	if (put("park", point, 0))
+		return "there is no such point";
+	return state == PARKED ? NULL : "nobody waits there any more";
 }

@@ -9,11 +9,17 @@
 bool delays_built(void);
 /* All who come to a point wait, for microseconds. */
 int delay_put(const char *point, unsigned int us);
-/* The next who comes to a point is parked there. Who is parked there already goes on. */
+/*
+ * The next who comes to a point is parked there: whoever it is, so that a thread best says so
+ * itself. If he is parked there already, he goes on until he comes again.
+ */
 int park_next(const char *point);
 /* Waits until somebody is. NULL or what failed. */
 const char *park_await(const char *point);
-/* He goes on. NULL, or that he has by himself: it took too long, and proves nothing. */
+/*
+ * He goes on, and nobody is parked any more. NULL, or that he has gone by himself: it took too
+ * long, and proves nothing.
+ */
 const char *park_end(const char *point);
 
 #endif /* _SELFTESTS_DELAY_H */

@@ -372,7 +372,7 @@ while_it_writes()
 # What was to be looked at when the region grew, and could not tell any more afterwards
 forked_meanwhile()
 {
-	local park=/sys/module/memsync/parameters/park_grow i
+	local park=/sys/module/memsync/parameters/park_grow parked
 
 	[ -e $park ] || skip "only a build for tests can be made to wait"
 	one_host
@@ -389,10 +389,11 @@ forked_meanwhile()
 	tell a fill 2 3
 	echo 1 >$park
 	h1 memsyncctl resume a
-	for ((i = 0; i < 600 && $(<$park) != 2; i++)); do sleep .1; done
+	wait_for grep -q 2 $park
 	tell a fork 1
-	same 2 "$(<$park)" "parked when the region grows"
+	parked=$(<$park)
 	echo 0 >$park
+	same 2 "$parked" "parked when the region grows"
 	whole a h1 a h1 a
 }
 

@@ -35,6 +35,7 @@ FIXTURE_SETUP(hugetlb_race)
 
 FIXTURE_TEARDOWN(hugetlb_race)
 {
+	park_end("part");
 	pair_stop(&self->pair);
 	memsync_close(self->ms);
 	munmap(self->area, SIZE);

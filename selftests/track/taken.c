@@ -205,20 +205,22 @@ static void *make_writable(void *page)
 static const char *swap_meanwhile(unsigned char *page)
 {
 	long before = group_swapped();
+	const char *why, *ended;
 	pthread_t thread;
-	const char *why;
 	bool swapped;
 
 	if (pthread_create(&thread, NULL, make_writable, page))
 		return "no thread";
 	why = park_await("end");
-	page[10]++;
-	group_reclaim();
-	swapped = before >= 0 && group_swapped() > before;
-	if (!why)
-		why = park_end("end");
+	if (!why) {
+		page[10]++;
+		group_reclaim();
+		swapped = before >= 0 && group_swapped() > before;
+		why = swapped ? NULL : "not in swap";
+	}
+	ended = park_end("end");
 	pthread_join(thread, NULL);
-	return why ?: swapped ? NULL : "not in swap";
+	return why ?: ended;
 }
 
 /* The look that mprotect() leaves comes too late for what reclaim has taken. */
@@ -257,18 +259,19 @@ static void *reclaim(void *unused)
 /* Made writable, and written, when reclaim had begun: what it began with told nothing. */
 static const char *write_meanwhile(unsigned char *page)
 {
+	const char *why, *ended;
 	pthread_t thread;
-	const char *why;
 
 	if (pthread_create(&thread, NULL, reclaim, NULL))
 		return "no thread";
 	why = park_await("started");
-	mprotect(page, PAGE, PROT_READ | PROT_WRITE);
-	page[10]++;
-	if (!why)
-		why = park_end("started");
+	if (!why) {
+		mprotect(page, PAGE, PROT_READ | PROT_WRITE);
+		page[10]++;
+	}
+	ended = park_end("started");
 	pthread_join(thread, NULL);
-	return why;
+	return why ?: ended;
 }
 
 TEST_F(taken, made_writable_meanwhile)
