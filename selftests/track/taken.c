@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "cpu.h"
 #include "delay.h"
 #include "swap.h"
@@ -201,50 +202,75 @@ static void *make_writable(void *page)
 	return NULL;
 }
 
-/* Written while mprotect() is under way, and by its end in swap. */
-static const char *swap_meanwhile(unsigned char *page)
+/*
+ * In a child: what the parent touches may be in swap, too, and comes back only when mprotect()
+ * is over. It lets that go on, whatever else.
+ */
+static int swap_out_and_end(pid_t parent, unsigned char *area, unsigned char what)
 {
 	long before = group_swapped();
-	const char *why, *ended;
-	pthread_t thread;
 	bool swapped;
+
+	group_reclaim();
+	swapped = before >= 0 && group_swapped() > before;
+	if (park_end("end"))
+		return 1;
+	return swapped ? 0 : 2;
+}
+
+/* Written while mprotect() is under way, and by its end in swap. */
+static const char *swap_meanwhile(struct child *child, unsigned char *page)
+{
+	const char *why;
+	pthread_t thread;
 
 	if (pthread_create(&thread, NULL, make_writable, page))
 		return "no thread";
 	why = park_await("end");
 	if (!why) {
 		page[10]++;
-		group_reclaim();
-		swapped = before >= 0 && group_swapped() > before;
-		why = swapped ? NULL : "not in swap";
+		switch (child_tell(child, 0)) {
+		case 0:
+			break;
+		case 1:
+			why = "mprotect() did not wait to the end";
+			break;
+		default:
+			why = "not in swap";
+		}
 	}
-	ended = park_end("end");
+	park_end("end");
 	pthread_join(thread, NULL);
-	return why ?: ended;
+	return why;
 }
 
 /* The look that mprotect() leaves comes too late for what reclaim has taken. */
 TEST_F(taken, swapped_out_meanwhile)
 {
-	const char *why = swap_group_enter("max");
+	struct child child;
 	unsigned char *page;
 	unsigned int round;
+	const char *why;
 
+	stay_on(0);
+	ASSERT_TRUE(child_start(&child, swap_out_and_end, self->area));
+	why = swap_group_enter("max");
 	if (why) {
 		swap_group_leave();
+		child_end(&child);
 		SKIP(return, "%s", why);
 	}
-	stay_on(0);
 	for (round = 0; round < 3; round++) {
 		page = self->area + (3 + 7 * round) * PAGE;
 		ASSERT_EQ(0, madvise(page, PAGE, MADV_DONTNEED));
 		memory_fill_all(page, PAGE, 3 + round);		/* charged to the group */
 		ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
 		ASSERT_OK(pair_sync_compare(&self->pair));
-		EXPECT_OK(swap_meanwhile(page));
+		EXPECT_OK(swap_meanwhile(&child, page));
 		EXPECT_OK(pair_sync_compare(&self->pair));
 		ASSERT_EQ(0, madvise(page, PAGE, MADV_DONTNEED));	/* nor in swap */
 	}
+	child_end(&child);
 	swap_group_leave();
 }
 
