@@ -166,6 +166,7 @@ TEST_F(taken, looked_at_meanwhile)
 		ASSERT_OK(park_await("protected"));
 		EXPECT_OK(park_end("changed"));
 		EXPECT_OK(park_end("protected"));
+		EXPECT_OK(pair_sync(&self->pair));
 		pthread_join(thread, NULL);
 		EXPECT_OK(pair_sync_compare(&self->pair));
 	}
@@ -235,8 +236,11 @@ static const char *swap_meanwhile(struct child *child, unsigned char *page)
 		case 1:
 			why = "mprotect() did not wait to the end";
 			break;
-		default:
+		case 2:
 			why = "not in swap";
+			break;
+		default:
+			why = "the child is gone";
 		}
 	}
 	park_end("end");
