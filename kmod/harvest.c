@@ -22,7 +22,7 @@
  */
 #define HOLD		8192
 #define HOLD_BLOCK	32
-#define HOLD_PAGE	4
+#define HOLD_PAGE	6
 
 static void wake_others(struct memsync_walk *w)
 {

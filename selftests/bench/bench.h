@@ -9,6 +9,7 @@
 
 #define PAGE		4096UL
 #define BLOCK_PAGES	512UL	/* of what one page table maps, 2 MiB */
+#define AREA_ADDRESS	((void *)0x100000000000UL)	/* a page table's first */
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 /* Private anonymous memory of 4 KiB pages; those of @blocks are there. */

@@ -9,9 +9,6 @@
 
 #include "bench.h"
 
-/* Blocks of 2 MiB begin where page tables do. */
-#define AREA_ADDRESS	((void *)0x100000000000UL)
-
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE	23
 #endif

@@ -65,7 +65,8 @@ static void map_file(struct area *area)
 
 	if (fd < 0 || ftruncate(fd, size))
 		die_errno("memfd");
-	area->start = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+	area->start = mmap(AREA_ADDRESS, size, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_POPULATE | MAP_FIXED_NOREPLACE, fd, 0);
 	if (area->start == MAP_FAILED)
 		die_errno("mmap of a memfd");
 	area->pages = FAULTS * AROUND;
