@@ -18,11 +18,12 @@
 /*
  * What is visited under one hold of the mmap lock, in entries that are merely
  * looked at, some 15 instructions each. A block as such costs as much as a few
- * of them, and so does a page that is found.
+ * of them, and so does a page that is found. The block that goes beyond it is
+ * visited to its end, so that a hold may cost twice as much.
  */
-#define HOLD		8192
+#define HOLD		6144
 #define HOLD_BLOCK	32
-#define HOLD_PAGE	6
+#define HOLD_PAGE	12
 
 static void wake_others(struct memsync_walk *w)
 {
