@@ -18,12 +18,13 @@
 /*
  * What is visited under one hold of the mmap lock, in entries that are merely
  * looked at, some 15 instructions each. A block as such costs as much as a few
- * of them, and so does a page that is found. The block that goes beyond it is
- * visited to its end, so that a hold may cost twice as much.
+ * of them, and so does a page that is found; one of zeros, or that was not
+ * written, costs less. The block that goes beyond it is visited to its end.
  */
 #define HOLD		6144
 #define HOLD_BLOCK	32
 #define HOLD_PAGE	12
+#define HOLD_BARE	4
 
 static void wake_others(struct memsync_walk *w)
 {
@@ -73,7 +74,7 @@ static bool take_block(struct memsync_walk *w, unsigned long index)
 /* What the pages that were visited so far cost, of HOLD. */
 static unsigned long pages_cost(const struct memsync_walk *w)
 {
-	return (w->bare + w->h->nr) * HOLD_PAGE;
+	return w->bare * HOLD_BARE + w->h->nr * HOLD_PAGE;
 }
 
 /* Visits a marked block. Returns what that cost but for its pages. */
