@@ -14,13 +14,28 @@ group=/sys/fs/cgroup/memsync-held
 
 swap_on()
 {
-	local nr
-
 	modprobe -q zram
 	nr=$(cat /sys/class/zram-control/hot_add)
+	trap swap_off EXIT
 	echo 128M >/sys/block/zram"$nr"/disksize
 	mkswap -q /dev/zram"$nr" >/dev/null
 	swapon /dev/zram"$nr"
+}
+
+# After what every test does at its end, which ends the shell
+swap_off()
+{
+	local status=$?
+
+	set +e
+	(exit $status)
+	(clean_up)
+	status=$?
+	wait
+	swapoff /dev/zram"$nr"
+	echo "$nr" >/sys/class/zram-control/hot_remove
+	rmdir "$group"
+	exit $status
 }
 
 # limit SIZE PID: for what it allocates from now on
