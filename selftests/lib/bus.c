@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/uio.h>
 #include <ucontext.h>
 #include <unistd.h>
