@@ -29,6 +29,7 @@ put_back()
 {
 	local status=$? value file
 
+	set +e
 	[ ! -e "$tmp/before" ] || while read -r value file; do
 		echo "$value" >"$file"
 	done < <(tac "$tmp/before")
